@@ -1,9 +1,9 @@
-/** Programs that come together, have one version and one floor. */
-export type ToolFamily =
-  | 'postgres'
-  | 'mariadb'
-  | 'mysql'
-  | 'mongodb'
+/** Whose program it is: the name of the database product, or the program's own name. */
+export type Flavour =
+  | 'PostgreSQL'
+  | 'MariaDB'
+  | 'MySQL'
+  | 'MongoDB'
   | 'zstd'
   | 'age'
   | 'faketime'
@@ -15,14 +15,11 @@ export type ToolFamily =
 export type Version = readonly number[];
 
 export interface ProgramVersion {
-  readonly family: ToolFamily;
+  readonly flavour: Flavour;
   readonly version: Version;
   /** Exactly the digits and dots that were read, `10.11.19`. */
   readonly text: string;
 }
-
-/** `trial`: below the floor and unpacked only for a trial or a test of old versions. */
-export type Verdict = 'ok' | 'below-floor' | 'trial';
 
 /** A program says who it is in its first line or two; more of it is not looked at, whatever it prints. */
 const READ_AT_MOST = 400;
@@ -32,11 +29,11 @@ const NUMBER = String.raw`(\d{1,4}(?:\.\d{1,4}){0,3})`;
  * How each program words its version. MariaDB's and MySQL's programs carry each other's names, so that only the text
  * tells them apart; MariaDB is asked first, because its text contains MySQL's.
  */
-const WORDINGS: readonly (readonly [ToolFamily, RegExp])[] = [
-  ['postgres', new RegExp(String.raw`^\S+ \(PostgreSQL\) ${NUMBER}(?:[\s(]|(?:beta|rc)\d|devel|$)`)],
-  ['mariadb', new RegExp(String.raw`^\S+ +(?:Ver [\d.]+ Distrib |Ver |from )${NUMBER}-MariaDB\b`)],
-  ['mysql', new RegExp(String.raw`^\S+ +Ver (?:[\d.]+ Distrib )?${NUMBER}(?:-[\w.+~-]*)?,? for `)],
-  ['mongodb', new RegExp(String.raw`^mongo(?:dump|restore) version: ${NUMBER}(?:\s|$)`)],
+const WORDINGS: readonly (readonly [Flavour, RegExp])[] = [
+  ['PostgreSQL', new RegExp(String.raw`^\S+ \(PostgreSQL\) ${NUMBER}(?:[\s(]|(?:beta|rc)\d|devel|$)`)],
+  ['MariaDB', new RegExp(String.raw`^\S+ +(?:Ver [\d.]+ Distrib |Ver |from )${NUMBER}-MariaDB\b`)],
+  ['MySQL', new RegExp(String.raw`^\S+ +Ver (?:[\d.]+ Distrib )?${NUMBER}(?:-[\w.+~-]*)?,? for `)],
+  ['MongoDB', new RegExp(String.raw`^mongo(?:dump|restore) version: ${NUMBER}(?:\s|$)`)],
   ['zstd', new RegExp(String.raw`^\*\*\* (?:Zstandard CLI|zstd command line interface).{0,20} v${NUMBER},`, 'i')],
   ['age', new RegExp(String.raw`^v?${NUMBER}(?:[\s-]|$)`)],
   ['faketime', new RegExp(String.raw`^faketime: Version ${NUMBER}(?:\s|$)`)],
@@ -48,9 +45,9 @@ const WORDINGS: readonly (readonly [ToolFamily, RegExp])[] = [
 /** What a program said of itself on `--version`; undefined where it is not one of ours. Never throws, whatever the text. */
 export function readVersion(output: string): ProgramVersion | undefined {
   const start = output.slice(0, READ_AT_MOST).trimStart();
-  for (const [family, wording] of WORDINGS) {
+  for (const [flavour, wording] of WORDINGS) {
     const text = wording.exec(start)?.[1];
-    if (text !== undefined) return { family, text, version: text.split('.').map(Number) };
+    if (text !== undefined) return { flavour, text, version: text.split('.').map(Number) };
   }
   return undefined;
 }
@@ -72,8 +69,8 @@ interface Floors {
   readonly reason: string;
 }
 
-const FLOORS: Partial<Record<ToolFamily, Floors>> = {
-  postgres: {
+const FLOORS: Partial<Record<Flavour, Floors>> = {
+  PostgreSQL: {
     series: 1,
     oldest: [
       [14, 25],
@@ -84,7 +81,7 @@ const FLOORS: Partial<Record<ToolFamily, Floors>> = {
     ],
     reason: 'older ones can be made to run commands by a hostile dump or server (CVE-2026-18408, CVE-2026-116314, F8)',
   },
-  mariadb: {
+  MariaDB: {
     series: 2,
     oldest: [
       [10, 5, 25],
@@ -97,12 +94,12 @@ const FLOORS: Partial<Record<ToolFamily, Floors>> = {
     ],
     reason: 'older ones have no sandbox mode and run shell commands that a dump contains (F17, F71)',
   },
-  mysql: {
+  MySQL: {
     series: 2,
     oldest: [[8, 0, 32]],
     reason: 'older ones may record a GTID set that does not belong to the snapshot (server bug 33630199, F16)',
   },
-  mongodb: {
+  MongoDB: {
     series: 1,
     oldest: [[100, 12, 2]],
     reason: 'older ones silently skip collections with a newline in their name (TOOLS-3822, F20)',
@@ -120,7 +117,7 @@ export function judgeVersion(tool: ProgramVersion): {
   floor: string | undefined;
   reason: string | undefined;
 } {
-  const floors = FLOORS[tool.family];
+  const floors = FLOORS[tool.flavour];
   if (floors === undefined) return { ok: true, floor: undefined, reason: undefined };
   const floor = floorOf(tool.version, floors);
   const ok = compareVersions(tool.version, floor) >= 0;

@@ -1,3 +1,12 @@
+import type { Stats } from 'node:fs';
+import { access, constants, mkdir, readdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path';
+import { compareVersions, judgeVersion, readVersion } from '../domain/tool-version.ts';
+import { type ChildUser, makeRunner, type Runner } from './child.ts';
+import { firstBarrier } from './reach.ts';
+import { capture } from './run.ts';
+
 /** One installed program, as found and asked for its version. */
 export interface Tool {
   /** `pg_dump`, `mariadb-dump`, `mysqldump`, `mongodump`, `zstd` … as the program is called. */
@@ -10,10 +19,210 @@ export interface Tool {
   /** The lowest version that is safe to use, where there is a floor (F8). */
   readonly floor: string | undefined;
   readonly ok: boolean;
+  /** Why it is not ok. */
+  readonly reason: string | undefined;
+  /** Unpacked for a trial on the sample or for tests of old versions; never for anything else. */
+  readonly trial: boolean;
 }
 
 /** The programs of this machine. */
 export interface Toolbox {
-  /** All installations of a program, best version first, those below their floor included (`ok: false`). */
+  /** All installations of a program, best version first, those below their floor included (`ok: false`) but behind all others. */
   all(name: string): readonly Tool[];
+}
+
+/** Programs looked for. `pg_config` and the like are not: nothing here runs them. */
+export const PROGRAMS: readonly string[] = [
+  ...['pg_dump', 'pg_restore', 'pg_dumpall', 'psql', 'postgres', 'initdb'],
+  ...['mariadb-dump', 'mariadb', 'mariadbd', 'mysqldump', 'mysql', 'mysqld'],
+  ...['mongodump', 'mongorestore'],
+  ...['zstd', 'age', 'faketime', 'stdbuf', 'setpriv', 'versitygw'],
+];
+
+/** Folders of private caches that are looked through: single programs, versions of their own, and those for trials. */
+const CACHE_FOLDERS = ['bin', 'tools/*/bin'] as const;
+const TRIAL_FOLDERS = ['trial/*/bin'] as const;
+
+/** Where packages put programs that are not on PATH; `*` stands for any one name. */
+const SYSTEM_FOLDERS = [
+  '/usr/lib/postgresql/*/bin',
+  '/usr/pgsql-*/bin',
+  '/opt/homebrew/opt/postgresql@*/bin',
+  '/usr/local/opt/postgresql@*/bin',
+  '/opt/homebrew/opt/mysql-client*/bin',
+  '/usr/sbin',
+  '/usr/local/sbin',
+] as const;
+
+const VERSION_DEADLINE_MS = 10_000;
+const VERSION_MAX_BYTES = 65_536;
+
+export interface ToolSearch {
+  /** The PATH variable. */
+  readonly path: string;
+  /** Private caches, ours first. */
+  readonly caches: readonly string[];
+  /** The user that will run the tools; what that user cannot reach is not found. */
+  readonly user?: ChildUser;
+  /** Overrides where packages put programs; tests. */
+  readonly systemFolders?: readonly string[];
+}
+
+interface Candidate {
+  readonly path: string;
+  readonly trial: boolean;
+}
+
+/** Looks for every program on PATH, in the system's usual folders and in the caches, and asks each for its version. */
+export async function findTools(search: ToolSearch): Promise<Toolbox> {
+  const memory = await recall(search.caches[0]);
+  const runner = makeRunner({ folder: tmpdir(), user: undefined, setpriv: undefined, stdbuf: undefined });
+  const found = await inBatches(await candidates(search), (candidate) => identify(candidate, runner, memory));
+  await memory.save();
+  const tools = found.filter((tool) => tool !== undefined);
+  return { all: (name) => tools.filter((tool) => tool.name === name).sort(byMerit) };
+}
+
+/** Sound ones first, then the newest; equal ones stay in the order of the search. */
+function byMerit(a: Tool, b: Tool): number {
+  if (a.ok !== b.ok) return a.ok ? -1 : 1;
+  if (a.trial !== b.trial) return a.trial ? 1 : -1;
+  return compareVersions(b.version.split('.').map(Number), a.version.split('.').map(Number));
+}
+
+async function candidates(search: ToolSearch): Promise<Candidate[]> {
+  const usual = [...search.path.split(delimiter), ...(search.systemFolders ?? SYSTEM_FOLDERS)];
+  const cached = search.caches.flatMap((cache) => CACHE_FOLDERS.map((folder) => join(cache, folder)));
+  const trial = search.caches.flatMap((cache) => TRIAL_FOLDERS.map((folder) => join(cache, folder)));
+  const folders = await expandAll([...usual, ...cached]);
+  const trialFolders = await expandAll(trial);
+  const result = new Map<string, Candidate>();
+  for (const folder of [...folders, ...trialFolders]) {
+    for (const name of PROGRAMS) {
+      const path = join(folder, name);
+      if (result.has(path) || !(await isUsable(path, search.user))) continue;
+      result.set(path, { path, trial: trialFolders.includes(folder) });
+    }
+  }
+  return [...result.values()];
+}
+
+/** Relative folders of PATH are left out: what they mean would depend on where the tool is started. */
+async function expandAll(patterns: readonly string[]): Promise<string[]> {
+  const lists = await Promise.all(patterns.filter((pattern) => isAbsolute(pattern)).map(expand));
+  const folders: string[] = [];
+  for (const folder of lists.flat()) {
+    const real = await realpath(folder).catch(() => undefined);
+    if (real !== undefined && !folders.includes(real)) folders.push(real);
+  }
+  return folders;
+}
+
+async function expand(pattern: string): Promise<string[]> {
+  const parts = pattern.split('/');
+  const index = parts.findIndex((part) => part.includes('*'));
+  if (index < 0) return [pattern];
+  const parent = parts.slice(0, index).join('/');
+  const [before = '', after = ''] = (parts[index] ?? '').split('*');
+  const names = await readdir(parent).catch(() => []);
+  const matching = names.filter((name) => name.startsWith(before) && name.endsWith(after)).sort();
+  return matching.map((name) => [parent, name, ...parts.slice(index + 1)].join('/'));
+}
+
+async function isUsable(path: string, user: ChildUser | undefined): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    const real = await realpath(path);
+    // Debian's wrapper chooses a version by the cluster it is pointed at; the versions themselves are found beside it.
+    if (basename(real) === 'pg_wrapper') return false;
+    return user === undefined || (await firstBarrier(real, user)) === undefined;
+  } catch {
+    return false;
+  }
+}
+
+async function identify({ path, trial }: Candidate, runner: Runner, memory: Memory): Promise<Tool | undefined> {
+  const said = await memory.ask(path, () => versionText(path, runner));
+  const read = readVersion(said);
+  if (read === undefined) return undefined;
+  const { ok, floor, reason } = judgeVersion(read);
+  const { flavour, text, version } = read;
+  return { name: basename(path), path, version: text, major: version[0] ?? 0, flavour, floor, ok, reason, trial };
+}
+
+/** What the program prints on `--version`; empty when it fails, hangs or floods. `age` and `zstd` use either stream. */
+async function versionText(path: string, runner: Runner): Promise<string> {
+  try {
+    const command = { program: path, args: ['--version'] };
+    const { exit, stdout } = await capture(runner, command, {
+      deadlineMs: VERSION_DEADLINE_MS,
+      maxBytes: VERSION_MAX_BYTES,
+    });
+    if (exit.code !== 0) return '';
+    return stdout.trim() === '' ? exit.stderr : stdout;
+  } catch {
+    return '';
+  }
+}
+
+interface Memory {
+  ask(path: string, find: () => Promise<string>): Promise<string>;
+  save(): Promise<void>;
+}
+
+/**
+ * Remembers in the cache what programs said, by path, size and time of change, so that a second look starts none of them.
+ * A cache that cannot be read or written only costs the time.
+ */
+async function recall(cache: string | undefined): Promise<Memory> {
+  const file = cache === undefined ? undefined : join(cache, 'tool-versions.json');
+  const known = file === undefined ? {} : await readKnown(file);
+  let changed = false;
+  return {
+    async ask(path, find) {
+      const key = keyOf(path, await stat(path));
+      const remembered = known[key];
+      if (remembered !== undefined) return remembered;
+      const said = (await find()).slice(0, 400);
+      if (said !== '') {
+        known[key] = said;
+        changed = true;
+      }
+      return said;
+    },
+    async save() {
+      if (file === undefined || !changed) return;
+      const draft = `${file}.${process.pid}`;
+      try {
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(draft, JSON.stringify(known), { mode: 0o644 });
+        await rename(draft, file);
+      } catch {
+        // Read-only for this user: asked again next time.
+      }
+    },
+  };
+}
+
+function keyOf(path: string, { mtimeMs, size, ino }: Stats): string {
+  return `${path} ${mtimeMs} ${size} ${ino}`;
+}
+
+async function readKnown(file: string): Promise<Record<string, string>> {
+  try {
+    const content: unknown = JSON.parse(await readFile(file, 'utf8'));
+    const entries = typeof content === 'object' && content !== null ? Object.entries(content) : [];
+    return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  } catch {
+    return {};
+  }
+}
+
+/** Four programs at a time: enough to hide their start, few enough for a small machine. */
+async function inBatches<In, Out>(items: readonly In[], work: (item: In) => Promise<Out>): Promise<Out[]> {
+  const results: Out[] = [];
+  for (let start = 0; start < items.length; start += 4) {
+    results.push(...(await Promise.all(items.slice(start, start + 4).map(work))));
+  }
+  return results;
 }
