@@ -69,10 +69,10 @@ function tableDifferences(expected: Inventory['tables'], found: Inventory['table
   return result;
 }
 
+/** Called with two different values, so never with two absent ones. */
 function difference(what: string, expected: string | undefined, found: string | undefined): Difference {
-  if (found === undefined) return { kind: 'missing', what, expected: expected ?? '' };
-  if (expected === undefined) return { kind: 'extra', what, found };
-  return { kind: 'changed', what, expected, found };
+  if (expected === undefined) return { kind: 'extra', what, found: String(found) };
+  return found === undefined ? { kind: 'missing', what, expected } : { kind: 'changed', what, expected, found };
 }
 
 function sortedNames(a: object, b: object): string[] {

@@ -133,7 +133,7 @@ export function parseManifest(body: unknown): ManifestBody {
     );
   }
   const checked = ManifestBody.safeParse(body);
-  if (!checked.success) throw invalid(z.prettifyError(checked.error).split('\n')[0] ?? 'its fields are wrong');
+  if (!checked.success) throw invalid(firstProblem(checked.error));
   return checked.data;
 }
 
@@ -141,8 +141,12 @@ export function parseManifest(body: unknown): ManifestBody {
 export function parseReport(body: unknown): ReportBody {
   versionOf(body, REPORT_FORMAT);
   const checked = ReportBody.safeParse(body);
-  if (!checked.success) throw invalid(z.prettifyError(checked.error).split('\n')[0] ?? 'its fields are wrong');
+  if (!checked.success) throw invalid(firstProblem(checked.error));
   return checked.data;
+}
+
+function firstProblem(error: z.ZodError): string {
+  return z.prettifyError(error).replace(/\n[\s\S]*$/, '');
 }
 
 function versionOf(body: unknown, format: string): number {

@@ -27,7 +27,7 @@ export function ringBuffer(capacity = CAPACITY) {
     const all = Buffer.concat(kept).toString('utf8');
     if (!dropped) return all;
     const line = all.indexOf('\n');
-    return line < 0 ? all : all.slice(line + 1);
+    return line < 0 || line === all.length - 1 ? all : all.slice(line + 1);
   }
 
   return { push, text };

@@ -79,26 +79,39 @@ export function requireGood(exit: Exit, code: FailureCode, remedy?: string): voi
   });
 }
 
-/** Feeds the child; a child that stopped reading (EPIPE) is no error of the input: its exit says why. */
+/** Feeds the child. Returns the input's own error; a child that stopped reading is none: its exit says why. */
 async function feed(child: Child, input: AsyncIterable<Uint8Array> | undefined): Promise<unknown> {
   if (input === undefined || child.stdin === null) return undefined;
   let failed: unknown;
-  async function* guarded(source: AsyncIterable<Uint8Array>) {
-    try {
-      yield* source;
-    } catch (error) {
-      failed = error;
-      // Ended before its input closes: a program that sees a plain end of input may call half a dump done (M2).
-      child.kill();
-      await child.ended;
-      throw error;
-    }
-  }
+  // Node reports a broken pipe once more after the pipeline has ended.
+  child.stdin.on('error', () => undefined);
+  const source = guarded(input, async (error) => {
+    failed = error;
+    // Ended before its input closes: a program that sees a plain end of input may call half a dump done (M2).
+    child.kill();
+    await child.ended;
+  });
   try {
-    await pipeline(Readable.from(guarded(input), { objectMode: false, highWaterMark: 1024 * 1024 }), child.stdin);
+    await pipeline(Readable.from(source, { objectMode: false, highWaterMark: 1024 * 1024 }), child.stdin);
   } catch (error) {
-    // EPIPE and the like: the child stopped reading, and its exit says why.
     return failed ?? (child.pid === undefined ? error : undefined);
   }
   return failed;
+}
+
+/** The same chunks; `onError` hears of the input's own errors only, not of those the reader throws in. */
+async function* guarded(input: AsyncIterable<Uint8Array>, onError: (error: unknown) => Promise<void>) {
+  const iterator = input[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await iterator.next().catch(async (error: unknown) => {
+        await onError(error);
+        throw error;
+      });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
 }
