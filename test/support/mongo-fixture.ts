@@ -172,7 +172,7 @@ async function makeOptions(db: Db): Promise<void> {
     $jsonSchema: { required: ['n'], properties: { n: { bsonType: 'int', minimum: new Double(0) } } },
   };
   await db.command({ create: 'validated', validator, validationLevel: 'moderate', validationAction: 'warn' });
-  await db.collection<{ _id: Int32 }>('validated').insertOne({ _id: new Int32(1), n: 1 });
+  await db.collection<{ _id: Int32; n: number }>('validated').insertOne({ _id: new Int32(1), n: 1 });
   await db.command({ create: 'collated', collation: frenchCollation() });
   await db.command({ create: 'clustered', clusteredIndex: { v: 2, key: { _id: 1 }, name: 'by id', unique: true } });
   await db.command({ create: 'watched', changeStreamPreAndPostImages: { enabled: true } });

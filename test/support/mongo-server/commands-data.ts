@@ -5,7 +5,7 @@ import { type Call, type CommandRule, checkPart, collectionName, documentPart, n
 import { batchOf } from './commands-schema.ts';
 import { compileFilter, compileSort } from './filter.ts';
 import { documentOf, documentsIn, elementNamed, elementsOf, plain } from './raw.ts';
-import { badValue, Refusal } from './refusal.ts';
+import { badValue, Refusal, UnknownThing } from './refusal.ts';
 import { type Collection, insertDocument } from './store.ts';
 import { deleteOne, updateOne } from './update.ts';
 import { replyOf } from './wire.ts';
@@ -92,7 +92,7 @@ function eachWrite(call: Call, writes: readonly Buffer[], write: (item: Buffer, 
     try {
       write(item, index);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal) || error instanceof UnknownThing) throw error;
       errors.push({ index, code: error.code, errmsg: error.message });
       if (call.options.ordered !== false) break;
     }

@@ -1,0 +1,281 @@
+/**
+ * An independent reader of `mongodump --archive`. The format has no end mark of its own: it is complete when every
+ * collection its prelude announces has been closed by an end-of-file block with the right checksum, so a cut anywhere
+ * leaves at least one open. The prelude itself carries no checksum; the hash over the stored bytes guards that part.
+ */
+import { deserialize, Int32, Long, serialize } from 'bson';
+import { cutShort, damaged, UnitCutter } from './archive-units.ts';
+import { ContentDigest } from './content-digest.ts';
+import { Crc64 } from './crc64.ts';
+
+const MAGIC = 0x8199e26d;
+const FORMAT_VERSION = '0.1';
+/** Collection metadata is kept in memory; more than this is no archive of ours. */
+const MAX_PRELUDE_BYTES = 256 * 1024 * 1024;
+
+export interface ArchiveHeader {
+  readonly serverVersion: string;
+  readonly toolVersion: string;
+  readonly concurrentCollections: number;
+}
+
+/** What the prelude says of a collection. */
+export interface ArchivedCollection {
+  readonly database: string;
+  readonly collection: string;
+  /** `view`, `timeseries`, `collection`, or empty for what has no metadata (users, roles, the oplog). */
+  readonly type: string;
+  /** Canonical extended JSON with `options`, `indexes`, `uuid`, as mongodump wrote it. */
+  readonly metadata: string;
+}
+
+/** A collection read to its end, its checksum right. */
+export interface ClosedCollection extends ArchivedCollection {
+  readonly documents: number;
+  readonly bytes: number;
+  /** Independent of order: see ContentDigest. */
+  readonly digest: string;
+  /** CRC-64 of the documents in the order of the dump, 16 hex digits. */
+  readonly crc: string;
+}
+
+export interface ArchiveSummary extends ArchiveHeader {
+  /** In the prelude's order. */
+  readonly collections: readonly ClosedCollection[];
+}
+
+export interface ArchiveListener {
+  readonly collection?: (collection: ArchivedCollection) => void;
+  /** `raw` is valid until the call returns. */
+  readonly document?: (collection: ArchivedCollection, raw: Uint8Array) => void;
+  readonly closed?: (collection: ClosedCollection) => void;
+}
+
+/**
+ * Reads an archive to its end and checks all there is to check. Throws `dump_incomplete` where bytes are missing at the
+ * end, `backup_damaged` for everything else. Memory: one document, one chunk and the prelude.
+ */
+export async function readArchive(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  listener: ArchiveListener = {},
+): Promise<ArchiveSummary> {
+  const reader = new ArchiveReader(listener);
+  for await (const chunk of stream) reader.push(chunk);
+  return reader.end();
+}
+
+interface OpenCollection {
+  readonly facts: ArchivedCollection;
+  readonly crc: Crc64;
+  readonly digest: ContentDigest;
+  documents: number;
+  bytes: number;
+  closed: ClosedCollection | undefined;
+}
+
+type Phase = 'magic' | 'header' | 'prelude' | 'between' | 'block' | 'after eof' | 'done';
+
+class ArchiveReader {
+  readonly #listener: ArchiveListener;
+  readonly #units = new UnitCutter((unit) => this.#unit(unit));
+  readonly #collections = new Map<string, OpenCollection>();
+  #phase: Phase = 'magic';
+  #magic = Buffer.alloc(0);
+  #header: ArchiveHeader | undefined;
+  #preludeBytes = 0;
+  #current: OpenCollection | undefined;
+  #open = 0;
+
+  constructor(listener: ArchiveListener) {
+    this.#listener = listener;
+  }
+
+  push(chunk: Uint8Array): void {
+    const rest = this.#phase === 'magic' ? this.#readMagic(chunk) : chunk;
+    if (rest.length === 0) return;
+    if (this.#phase === 'done') throw damaged('bytes follow its end');
+    this.#units.push(rest);
+    if (this.#isDone() && this.#units.held > 0) throw damaged('bytes follow its end');
+  }
+
+  end(): ArchiveSummary {
+    if (this.#header === undefined) throw cutShort('its header is not complete');
+    if (this.#phase === 'header' || this.#phase === 'prelude')
+      throw cutShort('its list of collections is not complete');
+    for (const { facts, closed } of this.#collections.values()) {
+      if (closed === undefined) throw cutShort(`the collection ${quoted(facts)} has no end`);
+    }
+    if (this.#phase !== 'done') throw cutShort('its last block is not complete');
+    const collections = [...this.#collections.values()].map(({ closed }) => closed as ClosedCollection);
+    return { ...this.#header, collections };
+  }
+
+  #isDone(): boolean {
+    return this.#phase === 'done';
+  }
+
+  #readMagic(chunk: Uint8Array): Uint8Array {
+    const missing = 4 - this.#magic.length;
+    this.#magic = Buffer.concat([this.#magic, chunk.subarray(0, missing)]);
+    if (this.#magic.length === 4) {
+      if (this.#magic.readUInt32LE(0) !== MAGIC) throw damaged('it does not begin like an archive of mongodump');
+      this.#phase = 'header';
+    }
+    return chunk.subarray(missing);
+  }
+
+  #unit(unit: Buffer | undefined): void {
+    switch (this.#phase) {
+      case 'header':
+        this.#header = parseHeader(required(unit));
+        this.#phase = 'prelude';
+        return;
+      case 'prelude':
+        this.#announce(unit);
+        return;
+      case 'between':
+        this.#beginBlock(required(unit));
+        return;
+      case 'block':
+        this.#inBlock(unit);
+        return;
+      case 'after eof':
+        if (unit !== undefined) throw damaged('documents follow the end of a collection');
+        this.#phase = this.#open === 0 ? 'done' : 'between';
+        return;
+      default:
+        throw damaged('bytes follow its end');
+    }
+  }
+
+  #announce(unit: Buffer | undefined): void {
+    if (unit === undefined) {
+      this.#phase = this.#open === 0 ? 'done' : 'between';
+      return;
+    }
+    this.#preludeBytes += unit.length;
+    if (this.#preludeBytes > MAX_PRELUDE_BYTES) throw damaged('its list of collections is larger than 256 MiB');
+    const facts = parseCollection(unit);
+    const key = dataKey(facts);
+    if (this.#collections.has(key)) throw damaged(`the collection ${quoted(facts)} is announced twice`);
+    const fresh = { facts, crc: new Crc64(), digest: new ContentDigest(), documents: 0, bytes: 0, closed: undefined };
+    this.#collections.set(key, fresh);
+    this.#open += 1;
+    this.#listener.collection?.(facts);
+  }
+
+  #beginBlock(unit: Buffer): void {
+    const header = parseNamespace(unit);
+    const current = this.#collections.get(`${header.database}\0${header.collection}`);
+    if (current === undefined) throw damaged(`the collection ${quoted(header)} was not announced`);
+    if (current.closed !== undefined) throw damaged(`the collection ${quoted(header)} goes on after its end`);
+    if (header.eof) {
+      this.#close(current, header.crc);
+      this.#phase = 'after eof';
+      return;
+    }
+    if (header.crc !== 0n) throw damaged('a block has a checksum where none belongs');
+    this.#current = current;
+    this.#phase = 'block';
+  }
+
+  #inBlock(unit: Buffer | undefined): void {
+    if (unit === undefined) {
+      this.#phase = 'between';
+      return;
+    }
+    const current = this.#current as OpenCollection;
+    current.crc.update(unit);
+    current.digest.add(unit);
+    current.documents += 1;
+    current.bytes += unit.length;
+    this.#listener.document?.(current.facts, unit);
+  }
+
+  #close(current: OpenCollection, crc: bigint): void {
+    const { facts, documents, bytes } = current;
+    const actual = current.crc.value();
+    if (actual !== crc) throw damaged(`the checksum of the collection ${quoted(facts)} is wrong`);
+    current.closed = {
+      ...facts,
+      documents,
+      bytes,
+      digest: current.digest.hex(),
+      crc: actual.toString(16).padStart(16, '0'),
+    };
+    this.#open -= 1;
+    this.#listener.closed?.(current.closed);
+  }
+}
+
+function required(unit: Buffer | undefined): Buffer {
+  if (unit === undefined) throw damaged('a block has no header');
+  return unit;
+}
+
+/** Time-series data travels under the name of its bucket collection. */
+function dataKey({ database, collection, type }: ArchivedCollection): string {
+  return `${database}\0${type === 'timeseries' ? 'system.buckets.' : ''}${collection}`;
+}
+
+function quoted(name: { readonly database: string; readonly collection: string }): string {
+  return JSON.stringify(`${name.database}.${name.collection}`);
+}
+
+function parseHeader(unit: Buffer): ArchiveHeader {
+  const fields = decode(unit, 'header');
+  const { version, server_version, tool_version, concurrent_collections } = fields;
+  if (version !== FORMAT_VERSION) throw damaged(`its format version ${JSON.stringify(version)} is not known`);
+  if (
+    typeof server_version !== 'string' ||
+    typeof tool_version !== 'string' ||
+    !(concurrent_collections instanceof Int32)
+  ) {
+    throw damaged('its header does not say who wrote it');
+  }
+  return {
+    serverVersion: server_version,
+    toolVersion: tool_version,
+    concurrentCollections: concurrent_collections.value,
+  };
+}
+
+function parseCollection(unit: Buffer): ArchivedCollection {
+  const { db, collection, metadata, type } = decode(unit, 'list of collections');
+  if (
+    typeof db !== 'string' ||
+    typeof collection !== 'string' ||
+    typeof metadata !== 'string' ||
+    typeof type !== 'string'
+  ) {
+    throw damaged('its list of collections has an entry without a name');
+  }
+  return { database: db, collection, type, metadata };
+}
+
+interface NamespaceHeader {
+  readonly database: string;
+  readonly collection: string;
+  readonly eof: boolean;
+  readonly crc: bigint;
+}
+
+function parseNamespace(unit: Buffer): NamespaceHeader {
+  const { db, collection, EOF, CRC } = decode(unit, 'block header');
+  if (typeof db !== 'string' || typeof collection !== 'string' || typeof EOF !== 'boolean' || !(CRC instanceof Long)) {
+    throw damaged('a block header does not say whose block it is');
+  }
+  return { database: db, collection, eof: EOF, crc: BigInt.asUintN(64, CRC.toBigInt()) };
+}
+
+/** Decodes a document of the format itself; it must be exactly what its content would be written as. */
+function decode(unit: Buffer, what: string): Record<string, unknown> {
+  let fields: Record<string, unknown>;
+  try {
+    fields = deserialize(unit, { promoteValues: false });
+    if (Buffer.from(serialize(fields)).equals(unit)) return fields;
+  } catch (cause) {
+    throw Object.assign(damaged(`its ${what} cannot be decoded`), { cause });
+  }
+  throw damaged(`its ${what} is not written as mongodump writes it`);
+}
