@@ -36,7 +36,7 @@ const WORDINGS: readonly (readonly [Flavour, RegExp])[] = [
   ['MongoDB', new RegExp(String.raw`^mongo(?:dump|restore) version: ${NUMBER}(?:\s|$)`)],
   ['zstd', new RegExp(String.raw`^\*\*\* (?:Zstandard CLI|zstd command line interface).{0,20} v${NUMBER},`, 'i')],
   ['age', new RegExp(String.raw`^v?${NUMBER}(?:[\s-]|$)`)],
-  ['faketime', new RegExp(String.raw`^faketime: Version ${NUMBER}(?:\s|$)`)],
+  ['faketime', new RegExp(String.raw`^\S*faketime: Version ${NUMBER}(?:\s|$)`)],
   ['stdbuf', new RegExp(String.raw`^stdbuf \(GNU coreutils\) ${NUMBER}(?:\s|$)`)],
   ['setpriv', new RegExp(String.raw`^setpriv from util-linux ${NUMBER}(?:\s|$)`)],
   ['versitygw', new RegExp(String.raw`^version\s*: v?${NUMBER}(?:\s|$)`, 'i')],

@@ -31,13 +31,35 @@ export interface Toolbox {
   all(name: string): readonly Tool[];
 }
 
-/** Programs looked for. `pg_config` and the like are not: nothing here runs them. */
-export const PROGRAMS: readonly string[] = [
-  ...['pg_dump', 'pg_restore', 'pg_dumpall', 'psql', 'postgres', 'initdb'],
-  ...['mariadb-dump', 'mariadb', 'mariadbd', 'mysqldump', 'mysql', 'mysqld'],
-  ...['mongodump', 'mongorestore'],
-  ...['zstd', 'age', 'faketime', 'stdbuf', 'setpriv', 'versitygw'],
-];
+const POSTGRES = ['PostgreSQL'];
+const MYSQL_NAMED = ['MySQL', 'MariaDB'];
+
+/** Programs looked for, and whose they may be: one that answers for another product is not the program of that name. */
+const PRODUCTS: Readonly<Record<string, readonly string[]>> = {
+  pg_dump: POSTGRES,
+  pg_restore: POSTGRES,
+  pg_dumpall: POSTGRES,
+  psql: POSTGRES,
+  postgres: POSTGRES,
+  initdb: POSTGRES,
+  'mariadb-dump': ['MariaDB'],
+  mariadb: ['MariaDB'],
+  mariadbd: ['MariaDB'],
+  mysqldump: MYSQL_NAMED,
+  mysql: MYSQL_NAMED,
+  mysqld: MYSQL_NAMED,
+  mongodump: ['MongoDB'],
+  mongorestore: ['MongoDB'],
+  zstd: ['zstd'],
+  age: ['age'],
+  faketime: ['faketime'],
+  stdbuf: ['stdbuf'],
+  setpriv: ['setpriv'],
+  versitygw: ['versitygw'],
+};
+
+/** Every program that is looked for. */
+export const PROGRAMS: readonly string[] = Object.keys(PRODUCTS);
 
 /** Folders of private caches that are looked through: single programs, versions of their own, and those for trials. */
 const CACHE_FOLDERS = ['bin', 'tools/*/bin'] as const;
@@ -99,8 +121,8 @@ async function candidates(search: ToolSearch): Promise<Candidate[]> {
   const result = new Map<string, Candidate>();
   for (const folder of [...folders, ...trialFolders]) {
     for (const name of PROGRAMS) {
-      const path = join(folder, name);
-      if (result.has(path) || !(await isUsable(path, search.user))) continue;
+      const path = await resolved(join(folder, name));
+      if (path === undefined || result.has(path) || !(await isUsable(path, search.user))) continue;
       result.set(path, { path, trial: trialFolders.includes(folder) });
     }
   }
@@ -129,6 +151,12 @@ async function expand(pattern: string): Promise<string[]> {
   return matching.map((name) => [parent, name, ...parts.slice(index + 1)].join('/'));
 }
 
+/** The file itself where only its folder is linked; a program that goes by several names keeps the one asked for. */
+async function resolved(path: string): Promise<string | undefined> {
+  const real = await realpath(path).catch(() => undefined);
+  return real !== undefined && basename(real) === basename(path) ? real : real && path;
+}
+
 async function isUsable(path: string, user: ChildUser | undefined): Promise<boolean> {
   try {
     await access(path, constants.X_OK);
@@ -144,7 +172,7 @@ async function isUsable(path: string, user: ChildUser | undefined): Promise<bool
 async function identify({ path, trial }: Candidate, runner: Runner, memory: Memory): Promise<Tool | undefined> {
   const said = await memory.ask(path, () => versionText(path, runner));
   const read = readVersion(said);
-  if (read === undefined) return undefined;
+  if (read === undefined || !PRODUCTS[basename(path)]?.includes(read.flavour)) return undefined;
   const { ok, floor, reason } = judgeVersion(read);
   const { flavour, text, version } = read;
   return { name: basename(path), path, version: text, major: version[0] ?? 0, flavour, floor, ok, reason, trial };
