@@ -27,6 +27,8 @@ export interface ArchivedCollection {
   readonly type: string;
   /** Canonical extended JSON with `options`, `indexes`, `uuid`, as mongodump wrote it. */
   readonly metadata: string;
+  /** How many documents the server estimated before the dump. */
+  readonly estimate: number;
 }
 
 /** A collection read to its end, its checksum right. */
@@ -241,7 +243,7 @@ function parseHeader(unit: Buffer): ArchiveHeader {
 }
 
 function parseCollection(unit: Buffer): ArchivedCollection {
-  const { db, collection, metadata, type } = decode(unit, 'list of collections');
+  const { db, collection, metadata, size, type } = decode(unit, 'list of collections');
   if (
     typeof db !== 'string' ||
     typeof collection !== 'string' ||
@@ -250,7 +252,9 @@ function parseCollection(unit: Buffer): ArchivedCollection {
   ) {
     throw damaged('its list of collections has an entry without a name');
   }
-  return { database: db, collection, type, metadata };
+  if (!(size instanceof Int32 || size instanceof Long))
+    throw damaged('its list of collections has an entry without a size');
+  return { database: db, collection, type, metadata, estimate: Number(size.toString()) };
 }
 
 interface NamespaceHeader {
