@@ -23,6 +23,8 @@ export interface ProgramVersion {
 
 /** A program says who it is in its first line or two; more of it is not looked at, whatever it prints. */
 const READ_AT_MOST = 400;
+/** A program's own name or path, as it prints it; no control character is one. */
+const NAME = String.raw`[\w./+@~-]+`;
 const NUMBER = String.raw`(\d{1,4}(?:\.\d{1,4}){0,3})`;
 
 /**
@@ -30,13 +32,13 @@ const NUMBER = String.raw`(\d{1,4}(?:\.\d{1,4}){0,3})`;
  * tells them apart; MariaDB is asked first, because its text contains MySQL's.
  */
 const WORDINGS: readonly (readonly [Flavour, RegExp])[] = [
-  ['PostgreSQL', new RegExp(String.raw`^\S+ \(PostgreSQL\) ${NUMBER}(?:[\s(]|(?:beta|rc)\d|devel|$)`)],
-  ['MariaDB', new RegExp(String.raw`^\S+ +(?:Ver [\d.]+ Distrib |Ver |from )${NUMBER}-MariaDB\b`)],
-  ['MySQL', new RegExp(String.raw`^\S+ +Ver (?:[\d.]+ Distrib )?${NUMBER}(?:-[\w.+~-]*)?,? for `)],
+  ['PostgreSQL', new RegExp(String.raw`^${NAME} \(PostgreSQL\) ${NUMBER}(?:[\s(]|(?:beta|rc)\d|devel|$)`)],
+  ['MariaDB', new RegExp(String.raw`^${NAME} +(?:Ver [\d.]+ Distrib |Ver |from )${NUMBER}-MariaDB\b`)],
+  ['MySQL', new RegExp(String.raw`^${NAME} +Ver (?:[\d.]+ Distrib )?${NUMBER}(?:-[\w.+~-]*)?,? for `)],
   ['MongoDB', new RegExp(String.raw`^mongo(?:dump|restore) version: ${NUMBER}(?:\s|$)`)],
   ['zstd', new RegExp(String.raw`^\*\*\* (?:Zstandard CLI|zstd command line interface).{0,20} v${NUMBER},`, 'i')],
   ['age', new RegExp(String.raw`^v?${NUMBER}(?:[\s-]|$)`)],
-  ['faketime', new RegExp(String.raw`^\S*faketime: Version ${NUMBER}(?:\s|$)`)],
+  ['faketime', new RegExp(String.raw`^(?:${NAME}/)?faketime: Version ${NUMBER}(?:\s|$)`)],
   ['stdbuf', new RegExp(String.raw`^stdbuf \(GNU coreutils\) ${NUMBER}(?:\s|$)`)],
   ['setpriv', new RegExp(String.raw`^setpriv from util-linux ${NUMBER}(?:\s|$)`)],
   ['versitygw', new RegExp(String.raw`^version\s*: v?${NUMBER}(?:\s|$)`, 'i')],
