@@ -1,13 +1,13 @@
 /**
  * Builds mongodump and mongorestore from the source pinned in `scripts/mongo-tools/` (needs Go), for tests and trials.
  * Production uses the vendor's packages. Idempotent: a tool that already reports the pinned version is left alone.
- * `$DATABASE_DUMP_CACHE/bin` or `~/.cache/database-dump/bin` receives them; one line on stdout says what was done.
+ * The `bin` folder of the cache receives them (`DATABASE_DUMP_CACHE` chooses another); one line on stdout says what was done.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { readConfig } from '../src/runtime/config.ts';
 
 const run = promisify(execFile);
 
@@ -18,10 +18,9 @@ const MODULE_FOLDER = join(import.meta.dirname, 'mongo-tools');
 
 type Tool = (typeof TOOLS)[number];
 
-/** Where the tools belong, whether or not they are there yet. */
+/** Where the tools belong, whether or not they are there yet: the `bin` of the cache that this user may write. */
 export function mongoToolsFolder(): string {
-  const cache = process.env.DATABASE_DUMP_CACHE;
-  return join(cache === undefined || cache === '' ? join(homedir(), '.cache', 'database-dump') : cache, 'bin');
+  return join(readConfig().caches[0] ?? '', 'bin');
 }
 
 /** Builds what is missing in `folder`; answers the names of the tools that were built now. Throws when Go is missing or fails. */

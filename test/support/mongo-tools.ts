@@ -3,13 +3,14 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe } from '@jest/globals';
-import { mongoToolsFolder } from '../../scripts/build-mongo-tools.ts';
+import { readConfig } from '../../src/runtime/config.ts';
 
 const run = promisify(execFile);
 
-/** The folder with mongodump and mongorestore: the cache, else the first on PATH that has both. */
+/** The first folder of the caches and PATH that has both mongodump and mongorestore. */
 export function findMongoTools(): string | undefined {
-  const folders = [mongoToolsFolder(), ...(process.env.PATH ?? '').split(delimiter)];
+  const { caches, path } = readConfig();
+  const folders = [...caches.map((cache) => join(cache, 'bin')), ...path.split(delimiter)];
   return folders.find((folder) => isProgram(join(folder, 'mongodump')) && isProgram(join(folder, 'mongorestore')));
 }
 
@@ -30,7 +31,7 @@ export function describeWithMongoTools(name: string, body: (folder: string) => v
     return;
   }
   const remedy = 'install the MongoDB Database Tools or run node scripts/build-mongo-tools.ts (needs Go)';
-  if (process.env.CI === 'true') throw new Error(`mongodump and mongorestore are missing: ${remedy}`);
+  if (readConfig().inCi) throw new Error(`mongodump and mongorestore are missing: ${remedy}`);
   console.log(`skipped: ${name}: ${remedy}`);
   describe.skip(name, () => body(''));
 }

@@ -3,33 +3,20 @@
  * collection its prelude announces has been closed by an end-of-file block with the right checksum, so a cut anywhere
  * leaves at least one open. The prelude itself carries no checksum; the hash over the stored bytes guards that part.
  */
-import { deserialize, Int32, Long, serialize } from 'bson';
+import {
+  type ArchivedCollection,
+  type ArchiveHeader,
+  parseCollection,
+  parseHeader,
+  parseNamespace,
+} from './archive-format.ts';
 import { cutShort, damaged, UnitCutter } from './archive-units.ts';
 import { ContentDigest } from './content-digest.ts';
 import { Crc64 } from './crc64.ts';
 
 const MAGIC = 0x8199e26d;
-const FORMAT_VERSION = '0.1';
 /** Collection metadata is kept in memory; more than this is no archive of ours. */
 const MAX_PRELUDE_BYTES = 256 * 1024 * 1024;
-
-export interface ArchiveHeader {
-  readonly serverVersion: string;
-  readonly toolVersion: string;
-  readonly concurrentCollections: number;
-}
-
-/** What the prelude says of a collection. */
-export interface ArchivedCollection {
-  readonly database: string;
-  readonly collection: string;
-  /** `view`, `timeseries`, `collection`, or empty for what has no metadata (users, roles, the oplog). */
-  readonly type: string;
-  /** Canonical extended JSON with `options`, `indexes`, `uuid`, as mongodump wrote it. */
-  readonly metadata: string;
-  /** How many documents the server estimated before the dump. */
-  readonly estimate: number;
-}
 
 /** A collection read to its end, its checksum right. */
 export interface ClosedCollection extends ArchivedCollection {
@@ -66,6 +53,20 @@ export async function readArchive(
   return reader.end();
 }
 
+/** What an archive announces, read without its documents. Says nothing about whether the rest is whole. */
+export async function readPrelude(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<ArchivedCollection[]> {
+  const announced: ArchivedCollection[] = [];
+  const reader = new ArchiveReader({ collection: (collection) => announced.push(collection) });
+  for await (const chunk of stream) {
+    reader.push(chunk);
+    if (reader.preludeIsRead) return announced;
+  }
+  reader.end();
+  return announced;
+}
+
 interface OpenCollection {
   readonly facts: ArchivedCollection;
   readonly crc: Crc64;
@@ -90,6 +91,10 @@ class ArchiveReader {
 
   constructor(listener: ArchiveListener) {
     this.#listener = listener;
+  }
+
+  get preludeIsRead(): boolean {
+    return !['magic', 'header', 'prelude'].includes(this.#phase);
   }
 
   push(chunk: Uint8Array): void {
@@ -222,64 +227,4 @@ function dataKey({ database, collection, type }: ArchivedCollection): string {
 
 function quoted(name: { readonly database: string; readonly collection: string }): string {
   return JSON.stringify(`${name.database}.${name.collection}`);
-}
-
-function parseHeader(unit: Buffer): ArchiveHeader {
-  const fields = decode(unit, 'header');
-  const { version, server_version, tool_version, concurrent_collections } = fields;
-  if (version !== FORMAT_VERSION) throw damaged(`its format version ${JSON.stringify(version)} is not known`);
-  if (
-    typeof server_version !== 'string' ||
-    typeof tool_version !== 'string' ||
-    !(concurrent_collections instanceof Int32)
-  ) {
-    throw damaged('its header does not say who wrote it');
-  }
-  return {
-    serverVersion: server_version,
-    toolVersion: tool_version,
-    concurrentCollections: concurrent_collections.value,
-  };
-}
-
-function parseCollection(unit: Buffer): ArchivedCollection {
-  const { db, collection, metadata, size, type } = decode(unit, 'list of collections');
-  if (
-    typeof db !== 'string' ||
-    typeof collection !== 'string' ||
-    typeof metadata !== 'string' ||
-    typeof type !== 'string'
-  ) {
-    throw damaged('its list of collections has an entry without a name');
-  }
-  if (!(size instanceof Int32 || size instanceof Long))
-    throw damaged('its list of collections has an entry without a size');
-  return { database: db, collection, type, metadata, estimate: Number(size.toString()) };
-}
-
-interface NamespaceHeader {
-  readonly database: string;
-  readonly collection: string;
-  readonly eof: boolean;
-  readonly crc: bigint;
-}
-
-function parseNamespace(unit: Buffer): NamespaceHeader {
-  const { db, collection, EOF, CRC } = decode(unit, 'block header');
-  if (typeof db !== 'string' || typeof collection !== 'string' || typeof EOF !== 'boolean' || !(CRC instanceof Long)) {
-    throw damaged('a block header does not say whose block it is');
-  }
-  return { database: db, collection, eof: EOF, crc: BigInt.asUintN(64, CRC.toBigInt()) };
-}
-
-/** Decodes a document of the format itself; it must be exactly what its content would be written as. */
-function decode(unit: Buffer, what: string): Record<string, unknown> {
-  let fields: Record<string, unknown>;
-  try {
-    fields = deserialize(unit, { promoteValues: false });
-    if (Buffer.from(serialize(fields)).equals(unit)) return fields;
-  } catch (cause) {
-    throw Object.assign(damaged(`its ${what} cannot be decoded`), { cause });
-  }
-  throw damaged(`its ${what} is not written as mongodump writes it`);
 }

@@ -14,6 +14,17 @@ export interface ServerState {
   readonly version: string;
   readonly wireVersion: number;
   readonly address: string;
+  /** What `$currentOp` shows; `killOp` takes one away. */
+  readonly operations: Operation[];
+}
+
+/** An operation in progress, as far as anyone asks. */
+export interface Operation {
+  readonly opid: number;
+  readonly ns: string;
+  readonly client: string;
+  readonly appName: string;
+  readonly op: string;
 }
 
 /** What one connection remembers. */

@@ -4,7 +4,7 @@ import { aggregateStages } from './aggregate.ts';
 import { type Call, type CommandRule, checkPart, collectionName, documentPart, numberOption, part } from './command.ts';
 import { batchOf } from './commands-schema.ts';
 import { compileFilter, compileSort } from './filter.ts';
-import { documentOf, documentsIn, elementNamed, elementsOf, plain } from './raw.ts';
+import { documentOf, documentsIn, elementNamed, elementsOf, plain, type RawElement } from './raw.ts';
 import { badValue, Refusal, UnknownThing } from './refusal.ts';
 import { type Collection, insertDocument } from './store.ts';
 import { deleteOne, updateOne } from './update.ts';
@@ -72,7 +72,19 @@ function count(call: Call): Buffer {
   return replyOf({ n: limit === 0 ? left : Math.min(left, limit) });
 }
 
+/** `{aggregate: 1}` on `admin`: what runs now. */
+function currentOperations(call: Call, pipeline: RawElement): Buffer {
+  const [stage] = documentsIn(pipeline);
+  const operation = stage === undefined ? undefined : elementNamed(stage, '$currentOp');
+  if (call.database !== 'admin' || operation === undefined) throw badValue('{aggregate: 1} takes $currentOp on admin');
+  checkPart('$currentOp', operation.value, ['allUsers', 'idleConnections']);
+  const shown = call.state.operations.map((one) => documentOf(plain({ ...one })));
+  return call.state.cursors.start('admin.$cmd.aggregate', shown);
+}
+
 function aggregate(call: Call): Buffer {
+  const stages = part(call, 'pipeline');
+  if (call.options.aggregate === 1 && stages !== undefined) return currentOperations(call, stages);
   const name = collectionName(call);
   const pipeline = part(call, 'pipeline');
   const cursor = documentPart(call, 'cursor');

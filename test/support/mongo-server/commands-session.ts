@@ -140,6 +140,12 @@ function getMore(call: Call): Buffer {
   return call.state.cursors.more(id.value.readBigInt64LE(0), namespace, size === 0 ? undefined : size);
 }
 
+function killOp({ state, options }: Call): Buffer {
+  const index = state.operations.findIndex(({ opid }) => opid === options.op);
+  if (index >= 0) state.operations.splice(index, 1);
+  return replyOf({ info: 'attempting to kill op' });
+}
+
 const notReplicated = (): Buffer => {
   throw new Refusal(76, 'NoReplicationEnabled', 'not running with --replSet');
 };
@@ -163,6 +169,7 @@ export const SESSION_COMMANDS: Readonly<Record<string, CommandRule>> = {
     run: ({ state }) =>
       replyOf({ host: state.address, version: state.version, process: 'mongod', localTime: new Date() }),
   },
+  killOp: { fields: ['op'], run: killOp },
   replSetGetStatus: { fields: [], run: notReplicated },
   getMore: { fields: ['collection', 'batchSize', 'term', 'lastKnownCommittedOpTime'], run: getMore },
   killCursors: { fields: ['cursors'], run: killCursors },

@@ -5,7 +5,15 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { type Call, type CommandRule, checkFields, decodeOptions, type ServerState, type Session } from './command.ts';
+import {
+  type Call,
+  type CommandRule,
+  checkFields,
+  decodeOptions,
+  type Operation,
+  type ServerState,
+  type Session,
+} from './command.ts';
 import { DATA_COMMANDS } from './commands-data.ts';
 import { SCHEMA_COMMANDS } from './commands-schema.ts';
 import { SESSION_COMMANDS } from './commands-session.ts';
@@ -40,6 +48,8 @@ export interface MongoServer {
   readonly refused: readonly string[];
   /** Every command received, in order: `name` or `name collection`. */
   readonly received: readonly string[];
+  /** Operations that `$currentOp` shows; put in what a test needs. */
+  readonly operations: Operation[];
   /** Stores documents as they are, for bytes that a driver would not send. */
   put(database: string, collection: string, documents: readonly Buffer[]): void;
   /** Replaces the script of misbehaviour; counting starts anew. */
@@ -71,6 +81,7 @@ export async function startMongoServer(options: MongoServerOptions = {}): Promis
     databases: host.state.store.databases,
     refused: host.refused,
     received: host.received,
+    operations: host.state.operations,
     put: (database, name, documents) => {
       const collection = host.state.store.findOrCreate(database, name);
       for (const document of documents) insertDocument(database, collection, document);
@@ -99,6 +110,7 @@ class Host {
       version,
       wireVersion,
       address: '127.0.0.1',
+      operations: [],
     };
     this.script.set(faults);
   }

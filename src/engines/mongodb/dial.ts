@@ -1,0 +1,60 @@
+import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
+import type { Connection } from '../engine.ts';
+import { mongodbUri } from './address.ts';
+import { failureOf } from './failures.ts';
+
+const DIAL_MS = 10_000;
+
+/** Values stay BSON objects, so that numbers keep their types. */
+export const EXACT = { promoteValues: false, promoteLongs: false, promoteBuffers: false, bsonRegExp: true } as const;
+
+/** Opens a client to exactly that server, and closes it after `use`. Errors of the driver come out as Failures. */
+export async function withClient<T>(
+  connection: Connection,
+  signal: AbortSignal,
+  use: (client: MongoClient) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const client = await guarded(
+    connection,
+    async () => new MongoClient(mongodbUri(connection), clientOptions(connection)),
+  );
+  const stop = () => void client.close();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await guarded(connection, async () => use(await client.connect()));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await client.close();
+  }
+}
+
+/** The same with the connection's own database at hand. */
+export function withDatabase<T>(
+  connection: Connection,
+  signal: AbortSignal,
+  use: (db: Db, client: MongoClient) => Promise<T>,
+) {
+  return withClient(connection, signal, (client) => use(client.db(connection.database), client));
+}
+
+async function guarded<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw failureOf(error, `${connection.host}:${connection.port}`);
+  }
+}
+
+function clientOptions({ user, password }: Connection): MongoClientOptions {
+  return {
+    appName: 'database-dump',
+    serverSelectionTimeoutMS: DIAL_MS,
+    connectTimeoutMS: DIAL_MS,
+    maxPoolSize: 4,
+    ...(user === '' ? {} : { auth: { username: user, password: password?.reveal() ?? '' } }),
+  };
+}

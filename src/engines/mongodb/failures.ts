@@ -1,0 +1,104 @@
+/** Foreign errors, driver's and tools', turned into Failures once. */
+import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb';
+import { Failure, type FailureCode, messageOf } from '../../domain/failure.ts';
+
+const REMEDIES = {
+  authentication_failed: 'Check user, password and the database that holds the user (authSource).',
+  privilege_missing:
+    'Grant the user the role backup or, for one database, read: db.grantRolesToUser("USER", [{ role: "read", db: "NAME" }])',
+  tls_refused:
+    'Check that the server speaks TLS and that its certificate is signed for this host name, or give sslrootcert.',
+  database_unreachable: 'Check host, port, firewall and that the server runs.',
+  server_unsupported: 'Use a MongoDB server of version 4.2 or newer.',
+} as const;
+
+type Reason = keyof typeof REMEDIES;
+
+/** What an error of the driver means. Anything unknown stays as it is. */
+export function failureOf(error: unknown, place: string): Error {
+  if (error instanceof Failure) return error;
+  const reason = reasonOf(error);
+  if (reason !== undefined) return failure(reason, place, { message: shortMessage(error), cause: error });
+  return error instanceof Error ? error : new Error(messageOf(error));
+}
+
+function reasonOf(error: unknown): Reason | undefined {
+  if (error instanceof MongoServerError) {
+    if (error.code === 18) return 'authentication_failed';
+    if (error.code === 13) return 'privilege_missing';
+    return undefined;
+  }
+  const message = shortMessage(error);
+  if (/wire version/i.test(message)) return 'server_unsupported';
+  if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) {
+    return isTlsTrouble(message) ? 'tls_refused' : 'database_unreachable';
+  }
+  return undefined;
+}
+
+function isTlsTrouble(message: string): boolean {
+  return /certificate|\bTLS\b|\bSSL\b|altnames|self.signed|EPROTO|before secure/i.test(message);
+}
+
+function failure(reason: Reason, place: string, from: { message: string; cause?: unknown }): Failure {
+  const words: Record<Reason, string> = {
+    authentication_failed: `MongoDB at ${place} refused the login`,
+    privilege_missing: `MongoDB at ${place} does not allow it`,
+    tls_refused: `The TLS connection to MongoDB at ${place} failed`,
+    database_unreachable: `MongoDB at ${place} cannot be reached`,
+    server_unsupported: `MongoDB at ${place} is too old or too new`,
+  };
+  return new Failure(reason, `${words[reason]}: ${from.message}`, {
+    remedy: REMEDIES[reason],
+    ...(from.cause === undefined ? {} : { cause: from.cause }),
+  });
+}
+
+/** First line only: a driver's message can hold a stack or a topology. */
+function shortMessage(error: unknown): string {
+  return messageOf(error).split('\n')[0]?.slice(0, 300) ?? '';
+}
+
+const TOOL_WORDS: readonly (readonly [RegExp, FailureCode, string])[] = [
+  [
+    /oplog overflow|unable to capture all new oplog entries/i,
+    'dump_blocked',
+    'Run the backup at a quieter time or enlarge the oplog: db.adminCommand({ replSetResizeOplog: 1, size: MB })',
+  ],
+  [/AuthenticationFailed|auth error|unable to authenticate/i, 'authentication_failed', REMEDIES.authentication_failed],
+  [/\(Unauthorized\)|not authorized|requires authentication/i, 'privilege_missing', REMEDIES.privilege_missing],
+  [/x509:|tls:|certificate/i, 'tls_refused', REMEDIES.tls_refused],
+  [
+    /server selection error|no reachable servers|connection refused/i,
+    'database_unreachable',
+    REMEDIES.database_unreachable,
+  ],
+  [
+    /CursorNotFound|CappedPositionLost|cursor id \d+ not found/i,
+    'dump_failed',
+    'Run the backup again; the server closed the read, perhaps because a capped collection overran it.',
+  ],
+  [
+    /NotWritablePrimary|NotPrimary|not primary|not master|InterruptedDueToReplStateChange|PrimarySteppedDown/i,
+    'database_unreachable',
+    'The server changed its role while it was used: run it again, against the primary for a restore.',
+  ],
+  [
+    /error connecting to host|socket was unexpectedly closed|connection\(.*\) (?:incomplete read|socket)|EOF/i,
+    'database_unreachable',
+    REMEDIES.database_unreachable,
+  ],
+];
+
+/** A better Failure than the exit status from a tool's own words; undefined when they say nothing that is known. */
+export function explainTool(program: string, stderr: string): Failure | undefined {
+  for (const [pattern, code, remedy] of TOOL_WORDS) {
+    const line = stderr.split('\n').findLast((candidate) => pattern.test(candidate));
+    if (line !== undefined) return new Failure(code, `${program} failed: ${withoutDate(line)}`, { remedy });
+  }
+  return undefined;
+}
+
+function withoutDate(line: string): string {
+  return line.replace(/^\S+\t/, '').slice(0, 300);
+}
