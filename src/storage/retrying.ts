@@ -51,6 +51,11 @@ export class Retrying {
     }
   }
 
+  /** Waits as after so many failures in a row, for work that keeps its own count. */
+  pauseAfter(failures: number, signal: AbortSignal | undefined): Promise<void> {
+    return pause(this.#wait(failures, 'retry'), signal);
+  }
+
   /** Tokens left, for measurements. */
   get tokens(): number {
     return this.#tokens;
