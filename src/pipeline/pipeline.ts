@@ -52,6 +52,8 @@ export interface Compression {
 
 export interface BackupRequest {
   readonly source: Connection;
+  /** The database's id in the catalog; without a catalog it is derived from the address. */
+  readonly databaseId?: string;
   readonly lease: Lease;
   readonly type: BackupType;
   readonly include: readonly string[];
