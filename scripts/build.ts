@@ -21,4 +21,7 @@ await build({
   packages: 'external',
   legalComments: 'none',
   logLevel: 'warning',
+}).catch(() => {
+  // esbuild has printed what is wrong.
+  process.exitCode = 1;
 });
