@@ -9,6 +9,9 @@ export interface ChunkSigning {
   readonly sign: ChunkSigner;
 }
 
+// S3 takes no smaller chunk but the last one.
+const SMALLEST_CHUNK = 8192;
+
 type Phase = 'size' | 'data' | 'data-end' | 'trailer' | 'done';
 
 /**
@@ -21,6 +24,7 @@ export class AwsChunkedDecoder {
   readonly #signing: ChunkSigning | undefined;
   #phase: Phase = 'size';
   #left = 0;
+  #wasShort = false;
   #line = '';
   #signature = '';
   #previous: string;
@@ -78,6 +82,10 @@ export class AwsChunkedDecoder {
     if (!/^[0-9a-f]{1,12}$/i.test(size))
       throw new S3Error('InvalidRequest', 'The chunk size of the body is not a number');
     this.#left = Number.parseInt(size, 16);
+    if (this.#left > 0 && this.#wasShort) {
+      throw new S3Error('InvalidChunkSizeError', 'Only the last chunk is allowed to have a size less than 8192 bytes');
+    }
+    this.#wasShort = this.#left < SMALLEST_CHUNK;
     this.#signature = extension.replace('chunk-signature=', '');
     this.#hash = createHash('sha256');
     if (this.#left > 0) this.#phase = 'data';

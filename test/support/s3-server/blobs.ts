@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { S3Error } from './s3-error.ts';
 
 /** Stored bytes of one part or one simple object. */
 export interface Blob {
   readonly size: number;
+  /** False when the bytes were thrown away on arrival: only their size is known. */
+  readonly kept: boolean;
   /** Bytes `from` to `to` (exclusive), in order. */
   read(from: number, to: number): AsyncIterable<Buffer> | Iterable<Buffer>;
   flipBit(bit: number): Promise<void>;
@@ -50,6 +51,7 @@ function memoryBlob(chunks: Buffer[]): Blob {
   const measure = () => chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   let size = measure();
   return {
+    kept: true,
     get size() {
       return size;
     },
@@ -105,6 +107,7 @@ async function folderWriter(path: string): Promise<BlobWriter> {
 function fileBlob(path: string, initialSize: number): Blob {
   let size = initialSize;
   return {
+    kept: true,
     get size() {
       return size;
     },
@@ -143,7 +146,14 @@ function discardingWriter(): BlobWriter {
 
 function discardedBlob(size: number): Blob {
   const gone = () => {
-    throw new S3Error('NotImplemented', 'This server runs in discard mode: the bytes of parts were not kept');
+    throw new Error('The bytes of this part were not kept');
   };
-  return { size, read: gone, flipBit: async () => gone(), truncate: async () => gone(), remove: async () => undefined };
+  return {
+    size,
+    kept: false,
+    read: gone,
+    flipBit: async () => gone(),
+    truncate: async () => gone(),
+    remove: async () => undefined,
+  };
 }

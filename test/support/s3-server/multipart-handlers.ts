@@ -127,7 +127,7 @@ function chosenParts(exchange: Exchange, upload: Upload, listed: readonly XmlNod
       'MalformedXML',
       'The XML you provided was not well-formed or did not validate against our published schema',
     );
-  const parts = listed.map((node) => chosenPart(upload, node));
+  const parts = listed.map((node) => chosenPart(upload, node, exchange.features.checksums === 'checked'));
   for (const [index, part] of parts.entries()) {
     const before = parts[index - 1];
     if (before !== undefined && before.partNumber >= part.partNumber) {
@@ -145,28 +145,28 @@ function chosenParts(exchange: Exchange, upload: Upload, listed: readonly XmlNod
   return parts;
 }
 
-function chosenPart(upload: Upload, node: XmlNode): Part {
+function chosenPart(upload: Upload, node: XmlNode, checksums: boolean): Part {
   const partNumber = Number(childText(node, 'PartNumber'));
   const part = upload.parts.get(partNumber);
   const etag = childText(node, 'ETag')?.replaceAll('"', '');
-  const { algorithm } = upload;
-  const checksum = algorithm === undefined ? undefined : childText(node, `Checksum${algorithm}`);
-  if (part === undefined || part.etag !== etag || (checksum !== undefined && checksum !== part.checksum?.value)) {
-    throw new S3Error(
-      'InvalidPart',
-      "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
-      {
-        details: { PartNumber: String(partNumber) },
-      },
-    );
+  if (part === undefined || part.etag !== etag || (checksums && !listedChecksumFits(upload, part, node))) {
+    const message =
+      "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.";
+    throw new S3Error('InvalidPart', message, { details: { PartNumber: String(partNumber) } });
   }
-  if (upload.type === 'COMPOSITE' && checksum === undefined) {
+  if (upload.type === 'COMPOSITE' && childText(node, `Checksum${upload.algorithm}`) === undefined) {
     throw new S3Error(
       'InvalidRequest',
-      `The upload was created using a ${algorithm?.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${partNumber} in the request.`,
+      `The upload was created using a ${upload.algorithm?.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${partNumber} in the request.`,
     );
   }
   return part;
+}
+
+/** A checksum in the list must be of the upload's kind and equal the part's; an upload created without has no kind. */
+function listedChecksumFits(upload: Upload, part: Part, node: XmlNode): boolean {
+  const listed = node.children.filter(({ name }) => name.startsWith('Checksum'));
+  return listed.every(({ name, text }) => name === `Checksum${upload.algorithm}` && text === part.checksum?.value);
 }
 
 function checkPartSizes({ world: { limits } }: Exchange, parts: readonly Part[]): void {

@@ -24,6 +24,9 @@ export function readObject(exchange: Exchange, bucket: Bucket, key: string): Rep
     });
   }
   demandKms(exchange, version.sse, 'kms:Decrypt');
+  if (isGet && version.blobs.some((blob) => !blob.kept)) {
+    throw new S3Error('NotImplemented', 'This server runs in discard mode: the bytes of parts were not kept');
+  }
   const identity = { etag: `"${version.etag}"`, 'last-modified': version.lastModified.toUTCString() };
   if (isNotModified(exchange, version)) return { status: 304, headers: identity };
   const size = sizeOf(version);

@@ -13,6 +13,7 @@ const STATUS: Readonly<Record<string, number>> = {
   InvalidAccessKeyId: 403,
   InvalidArgument: 400,
   InvalidBucketName: 400,
+  InvalidChunkSizeError: 400,
   InvalidDigest: 400,
   InvalidObjectState: 403,
   InvalidPart: 400,

@@ -57,8 +57,8 @@ export async function serveRequest(
   try {
     await answer(turn);
   } catch (error) {
-    if (!(error instanceof Unanswered)) throw error;
-    if (error.how === 'reset') request.socket.resetAndDestroy();
+    if (!(error instanceof Unanswered)) turn.entry.crash = error instanceof Error ? error.stack : String(error);
+    if (!(error instanceof Unanswered && error.how === 'stall')) request.socket.resetAndDestroy();
     turn.entry.status = 0;
   } finally {
     turn.entry.durationMs = performance.now() - started;
