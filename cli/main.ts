@@ -1,8 +1,9 @@
-import { Command } from 'commander';
-import { VERSION } from './version.ts';
+import { hideTypedPasswords } from './database-argument.ts';
 
-const program = new Command('dbdump')
-  .description('Verified backup and restore of PostgreSQL, MySQL, MariaDB and MongoDB')
-  .version(VERSION);
+// Before anything else is loaded: until then, every user of this machine can read what was typed.
+hideTypedPasswords(process.argv.slice(2), (title) => {
+  process.title = title;
+});
 
-await program.parseAsync();
+const { main } = await import('./program.ts');
+await main(process.argv);

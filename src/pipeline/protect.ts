@@ -16,12 +16,13 @@ export interface Protected {
  * stored. A backup that was sealed stays, whatever the verification says of it.
  */
 export async function protect(needs: Needs, request: ProtectRequest): Promise<Protected> {
-  const manifest = await backUpUnderMarker(needs, request);
+  const manifest = await backUpAlone(needs, request);
   const { level, scratch, assertions } = request;
   return { manifest, outcome: await verify(needs, { manifest, level, scratch, assertions }) };
 }
 
-async function backUpUnderMarker(needs: Needs, request: ProtectRequest): Promise<TrustedManifest> {
+/** A backup under the database's run marker: a second live run of the same database is refused. */
+export async function backUpAlone(needs: Needs, request: Omit<BackupRequest, 'lease'>): Promise<TrustedManifest> {
   const lease = await takeRunMarker(needs, databaseFolder(request.source));
   try {
     return await backup(needs, { ...request, lease });

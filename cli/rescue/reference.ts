@@ -1,0 +1,31 @@
+import { findBackup } from '../../src/pipeline/list.ts';
+import type { BackupSummary, Needs, TrustedManifest } from '../../src/pipeline/pipeline.ts';
+import type { CommonOptions } from './common-options.ts';
+import type { Session } from './session.ts';
+
+export interface ReferenceOptions extends Pick<CommonOptions, 'acceptUnsigned' | 'confirm'> {
+  readonly from: string;
+  readonly reference: string;
+}
+
+export interface OpenedBackup {
+  readonly needs: Needs;
+  readonly summary: BackupSummary;
+  readonly manifest: TrustedManifest;
+  close(): Promise<void>;
+}
+
+/** The backup that a command speaks of, in the store it names, with what an operation on it needs. */
+export async function openBackup(session: Session, options: ReferenceOptions): Promise<OpenedBackup> {
+  const storage = session.rescue.openStore(options.from);
+  try {
+    const trusted = await session.rescue.trusted();
+    const summary = await findBackup({ storage, trusted }, options.reference);
+    const { manifest } = summary;
+    const needs = await session.rescue.needs(session.rescue.engine(manifest.body.database.engine), storage);
+    return { needs, summary, manifest, close: () => storage.close() };
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
