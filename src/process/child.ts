@@ -172,12 +172,16 @@ function writePrivateFiles(place: Place, files: Readonly<Record<string, Secret>>
 
 function killer(child: { kill(signal: NodeJS.Signals): boolean }) {
   let timer: NodeJS.Timeout | undefined;
+  let ended = false;
   return {
     kill: () => {
-      if (timer !== undefined) return;
+      if (ended || timer !== undefined) return;
       child.kill('SIGTERM');
       timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
     },
-    clear: () => clearTimeout(timer),
+    clear: () => {
+      ended = true;
+      clearTimeout(timer);
+    },
   };
 }
