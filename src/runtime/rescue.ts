@@ -75,7 +75,8 @@ export async function openRescue(options: RescueOptions): Promise<Rescue> {
       return { connection, engine: engineById(connection.engine) };
     },
     engine: engineById,
-    openStore: (url) => openStorage(parseStoreUrl(url, namedVariable), { signal: options.signal }),
+    // Without the signal: after a cancel the pipeline still has to remove what it wrote and to give its marker back.
+    openStore: (url) => openStorage(parseStoreUrl(url, namedVariable)),
     signer,
     trusted,
     bench,
