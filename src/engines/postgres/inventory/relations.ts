@@ -15,6 +15,9 @@ const name = qualified('c.relnamespace', 'c.relname');
 /** Children by INHERITS get their columns in another order when they are made anew; partitions keep theirs. */
 const inheritsColumns = `(not c.relispartition and exists (select from pg_inherits i where i.inhrelid = c.oid))`;
 
+/** Minor releases since November 2026 keep a version number of their own among a column's options; pg_dump leaves it out too. */
+const columnOptions = `array(select o from unnest(a.attoptions) o where o !~ '^pg_attver=' order by 1)`;
+
 const columns = `(select jsonb_agg(jsonb_build_array(
     a.attname, format_type(a.atttypid, a.atttypmod),
     (select ${qualified('co.collnamespace', 'co.collname')} from pg_collation co join pg_type ty on ty.oid = a.atttypid
@@ -23,7 +26,7 @@ const columns = `(select jsonb_agg(jsonb_build_array(
     (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum),
     (select nullif(a.attstorage, ty.typstorage) from pg_type ty where ty.oid = a.atttypid), ${maybe('a', 'attcompression')},
     coalesce(nullif(${maybe('a', 'attstattarget')}, '-1'), ''),
-    ${sortedOptions('a.attoptions')}, ${sortedOptions('a.attfdwoptions')},
+    ${columnOptions}, ${sortedOptions('a.attfdwoptions')},
     case when ${inheritsColumns} then a.attislocal end)
     order by case when ${inheritsColumns} then a.attname::text else '' end, a.attnum)
   from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)`;

@@ -96,7 +96,7 @@ export const ROUTINES: readonly ObjectKind[] = [
     kind: "'operator family'",
     name: `${qualified('f.opfnamespace', 'f.opfname')} || ' using ' || ${methodName('f.opfmethod')}`,
     definition: [
-      `array(select amopstrategy || ' ' || amoppurpose || ' ' || amopopr::regoperator || coalesce(' ' || ${familyName('amopsortfamily')}, '') from pg_amop where amopfamily = f.oid order by 1)`,
+      `array(select amopstrategy || ' ' || amoppurpose::text || ' ' || amopopr::regoperator || coalesce(' ' || ${familyName('amopsortfamily')}, '') from pg_amop where amopfamily = f.oid order by 1)`,
       "array(select amprocnum || ' ' || format_type(amproclefttype, null) || ' ' || format_type(amprocrighttype, null) || ' ' || amproc::oid::regprocedure from pg_amproc where amprocfamily = f.oid order by 1)",
     ],
     owner: 'f.opfowner',
