@@ -18,7 +18,9 @@ export interface Versitygw {
 export const VERSITYGW_INSTALL =
   'GOBIN=$HOME/.cache/database-dump/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0';
 
-const PROGRAM = join(homedir(), '.cache', 'database-dump', 'bin', 'versitygw');
+const FOLDERS = ['/var/cache/database-dump/bin', join(homedir(), '.cache', 'database-dump', 'bin')];
+const PROGRAMS = FOLDERS.map((folder) => join(folder, 'versitygw'));
+const PROGRAM = PROGRAMS.find((path) => existsSync(path)) ?? 'versitygw';
 
 export function hasVersitygw(): boolean {
   return existsSync(PROGRAM);
