@@ -1,6 +1,7 @@
 import { type Difference, differences, type Inventory, type TableFacts } from '../domain/inventory.ts';
 import type { ManifestBody } from '../domain/manifest.ts';
-import type { ParseReport } from '../engines/engine.ts';
+import type { Origin, ParseReport, RestoreReport } from '../engines/engine.ts';
+import type { RestoreJob } from './pipeline.ts';
 
 type Tables = Readonly<Record<string, TableFacts>>;
 
@@ -33,6 +34,42 @@ export function copyDifferences(
 ): Difference[] {
   const all = differences(ofType(expected, scope.type), ofType(found, scope.type));
   return all.filter(({ what }) => !scope.accounted.some((entry) => covers(entry, what)));
+}
+
+export interface Restored {
+  readonly origin: Origin;
+  /** Rows that must be there; tables that nobody counted are left out. */
+  readonly rows: Tables;
+  readonly found: Inventory;
+}
+
+/**
+ * What a restored database lacks or has otherwise. `fatal`: missing objects and wrong counts, which the report does not
+ * account for. Values and facts are no part of it: sequences may have moved on between count and dump, and the target's
+ * owner decides on its facts; level 3 compares both.
+ */
+export function restoredDifferences(
+  { origin, rows, found }: Restored,
+  { job, report }: { readonly job: Pick<RestoreJob, 'type' | 'only'>; readonly report: RestoreReport },
+): { readonly all: Difference[]; readonly fatal: Difference[] } {
+  const some = job.only.length > 0;
+  const tables = job.type === 'schema' || origin.type === 'schema' ? {} : onlyNamed(rows, job.only);
+  const objects = some || job.type === 'data' || origin.type === 'data' ? {} : (origin.inventory?.objects ?? {});
+  const nothing = { values: {}, facts: {} };
+  const expected = { ...nothing, objects, tables };
+  const same = { ...nothing, objects: sharing(found.objects, objects), tables: sharing(found.tables, tables) };
+  const all = differences(expected, same).filter(({ what }) => !report.accounted.some((entry) => covers(entry, what)));
+  return { all, fatal: all.filter(({ kind, what }) => kind === 'missing' || what.startsWith('rows ')) };
+}
+
+function onlyNamed(rows: Tables, only: readonly string[]): Tables {
+  if (only.length === 0) return rows;
+  return Object.fromEntries(Object.entries(rows).filter(([name]) => only.includes(name)));
+}
+
+/** What was there before in the target is no difference. */
+function sharing<T>(found: Readonly<Record<string, T>>, wanted: Readonly<Record<string, unknown>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(found).filter(([name]) => Object.hasOwn(wanted, name)));
 }
 
 /** The manifest's inventory; the schema says the same in a looser type. */

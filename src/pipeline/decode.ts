@@ -3,7 +3,7 @@ import type { Origin, Plain, Workbench } from '../engines/engine.ts';
 import type { Command } from '../process/child.ts';
 import { requireGood, run } from '../process/run.ts';
 import { inventoryOf } from './compare.ts';
-import { decoded, decodedInto } from './decoder.ts';
+import { countDecoded, decoded, decodedInto } from './decoder.ts';
 import { decrypted } from './encrypt.ts';
 import type { Needs, TrustedManifest } from './pipeline.ts';
 import { damaged, storedBytes } from './stored-bytes.ts';
@@ -16,6 +16,8 @@ export interface DecodeOptions {
 }
 
 export interface StoredPlain extends Plain {
+  /** A whole pass that keeps nothing: resolves only for a backup that is undamaged to its last byte. */
+  check(): Promise<void>;
   /** SHA-256 of the plain bytes of the last pass of `bytes`; undefined before one has ended. */
   sha256(): string | undefined;
 }
@@ -27,26 +29,33 @@ export interface StoredPlain extends Plain {
 export function storedPlain(needs: DecodeNeeds, manifest: TrustedManifest, options: DecodeOptions = {}): StoredPlain {
   const { bench } = needs;
   const { algorithm } = manifest.body.compression;
+  const source = () => compressedBytes(needs, manifest, options);
   let sha256: string | undefined;
+  async function* bytes() {
+    const hash = createHash('sha256');
+    yield* exactly(manifest, decoded(bench, source(), algorithm), (chunk) => hash.update(chunk));
+    sha256 = hash.digest('hex');
+    requireSameContent(manifest, sha256);
+  }
   return {
+    bytes,
     sha256: () => sha256,
-    async *bytes() {
-      const hash = createHash('sha256');
-      yield* exactly(manifest, decoded(bench, compressedBytes(needs, manifest, options), algorithm), (chunk) => {
-        hash.update(chunk);
-      });
-      const found = hash.digest('hex');
-      const expected = manifest.body.plain.sha256;
-      if (expected !== undefined && expected !== found) throw damaged('its content', 'is not what was dumped');
-      sha256 = found;
-    },
     async into(command: Command) {
-      const source = compressedBytes(needs, manifest, options);
-      const { stderr, plainBytes } = await decodedInto(bench, source, { algorithm, command });
+      const { stderr, plainBytes } = await decodedInto(bench, source(), { algorithm, command });
       if (plainBytes !== manifest.body.plain.bytes) throw wrongLength(manifest, plainBytes);
       return { stderr };
     },
+    async check() {
+      const counted =
+        manifest.body.plain.sha256 === undefined ? await countDecoded(bench, source(), algorithm) : undefined;
+      if (counted === undefined) for await (const _ of bytes()) bench.signal.throwIfAborted();
+      else if (counted !== manifest.body.plain.bytes) throw wrongLength(manifest, counted);
+    },
   };
+}
+
+function requireSameContent({ body }: TrustedManifest, sha256: string): void {
+  if ((body.plain.sha256 ?? sha256) !== sha256) throw damaged('its content', 'is not what was dumped');
 }
 
 /** The same dump, every byte of which is hashed, also where a command reads it. */
@@ -92,7 +101,7 @@ export function compressedBytes(
 async function* exactly(
   manifest: TrustedManifest,
   source: AsyncIterable<Uint8Array>,
-  see: (chunk: Uint8Array) => void,
+  see: (chunk: Uint8Array) => unknown,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of source) {

@@ -31,6 +31,24 @@ export interface Poured {
   readonly plainBytes: number | undefined;
 }
 
+/** Plain bytes of a stream that nobody wants, exact; undefined where only `decoded` can count them. */
+export async function countDecoded(bench: Workbench, source: Bytes, algorithm: Algorithm): Promise<number | undefined> {
+  const program = algorithm === 'zstd' ? zstdProgram(bench) : undefined;
+  if (program === undefined) return undefined;
+  const child = bench.runner.start(zstdDecompressCommand(program), { stdin: 'pipe', stdout: 'ignore' });
+  const stop = () => child.kill();
+  bench.signal.addEventListener('abort', stop, { once: true });
+  try {
+    const [problem, exit] = await Promise.all([feed(child, source, async () => child.kill()), child.ended]);
+    bench.signal.throwIfAborted();
+    if (problem !== undefined) throw problem.error;
+    requireDecoded(exit);
+    return decompressedCount(exit.stderr);
+  } finally {
+    bench.signal.removeEventListener('abort', stop);
+  }
+}
+
 /**
  * Decompresses into a command's standard input; zstd's bytes do not pass through this process. The command never sees an
  * ordinary end of input when the source fails: it is ended first, since programs take a plain end for success (M2).

@@ -7,7 +7,10 @@ import type { BackupSummary, Needs, TrustedManifest } from './pipeline.ts';
 import { levelOf } from './report.ts';
 import { openManifest, openReport } from './seal.ts';
 
-export type ListNeeds = Pick<Needs, 'storage' | 'trusted'>;
+export interface ListNeeds extends Pick<Needs, 'storage' | 'trusted'> {
+  /** Also lists manifests without a signature or of an unknown signer, as `signed: false`. */
+  readonly acceptUnsigned?: boolean;
+}
 
 /** A manifest or report that cannot be used, and why. */
 export interface StoreProblem {
@@ -137,7 +140,10 @@ interface Place {
 
 async function summary(needs: ListNeeds, place: Place): Promise<BackupSummary> {
   const key = `${place.folder}/${MANIFEST_NAME}`;
-  const manifest = openManifest(await text(needs, key), needs.trusted, { key });
+  const manifest = openManifest(await text(needs, key), needs.trusted, {
+    key,
+    acceptUnsigned: needs.acceptUnsigned === true,
+  });
   const missing = missingVolume(manifest, place.objects);
   if (missing !== undefined) return { manifest, level: 0, verifiedAt: undefined, ...missing };
   const best = await judgement(needs, manifest, place);

@@ -60,13 +60,15 @@ export async function takeRunMarker(
   const stat = await write(storage, { key, marker, ifMatch: seen?.stat.etag }).catch(async (error) => {
     throw await lostRace(needs, { key, error });
   });
-  const lease = new MarkerLease({ storage, key, folder: databaseFolder, marker, stat }, options.renewMs ?? RENEW_MS);
+  const note = (sentence: string) => bench.note(sentence);
+  const held = { storage, key, folder: databaseFolder, marker, stat, note };
+  const lease = new MarkerLease(held, options.renewMs ?? RENEW_MS);
   try {
     if (seen?.marker !== undefined) noteTakeover(needs, seen.marker);
-    await removeLeftovers(storage, { folder: databaseFolder, run: seen?.marker?.run, note: bench.note.bind(bench) });
+    await removeLeftovers(storage, { folder: databaseFolder, run: seen?.marker?.run, note });
     return lease;
   } catch (error) {
-    await lease.release().catch(() => undefined);
+    await lease.release();
     throw error;
   }
 }
@@ -77,6 +79,7 @@ interface Held {
   readonly folder: string;
   readonly marker: Marker;
   readonly stat: Stat;
+  note(sentence: string): void;
 }
 
 class MarkerLease implements Lease {
@@ -103,11 +106,22 @@ class MarkerLease implements Lease {
     return this.#renew();
   }
 
-  /** Removes the marker; one whose run left something behind stays, so that the next run cleans up. */
+  /**
+   * Removes the marker; one whose run left something behind stays, so that the next run cleans up. What went wrong before
+   * matters more than a marker that could not be removed: that is a note, never an error.
+   */
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#last.catch(() => undefined);
     if (this.#lost !== undefined) return;
+    try {
+      await this.#giveBack();
+    } catch {
+      this.#held.note('The run marker could not be removed; the next run may have to wait 10 minutes for it.');
+    }
+  }
+
+  async #giveBack(): Promise<void> {
     const { storage, key, folder } = this.#held;
     const left = await findLeftovers(storage, folder, this.#marker.run);
     if (left.uploads.length + left.objects.length === 0) {

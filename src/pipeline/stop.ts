@@ -46,3 +46,18 @@ export async function unlessStopped<T>(signal: AbortSignal, value: Promise<T>): 
     if (stop !== undefined) signal.removeEventListener('abort', stop);
   }
 }
+
+/** The same stream, left at once when the signal is aborted, also while it waits for its source. */
+export async function* untilStopped<T>(signal: AbortSignal, source: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    while (true) {
+      const next = await unlessStopped(signal, iterator.next());
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // A source that hangs is not waited for.
+    iterator.return?.()?.catch(() => undefined);
+  }
+}

@@ -5,6 +5,7 @@ import type { ManifestBody } from '../domain/manifest.ts';
 import type { Stat, Storage } from '../storage/storage.ts';
 import { folderOf } from './layout.ts';
 import type { TrustedManifest } from './pipeline.ts';
+import { untilStopped } from './stop.ts';
 import { base64Crc } from './volumes.ts';
 
 type StoredVolume = ManifestBody['volumes'][number];
@@ -46,8 +47,7 @@ async function* volumeBytes(source: StoredSource, volume: StoredVolume, total: H
   let crc = 0;
   let bytes = 0;
   const pinned = volume.versionId === undefined ? { ifMatch: stat.etag } : { versionId: volume.versionId };
-  for await (const chunk of source.storage.read(key, pinned)) {
-    source.signal.throwIfAborted();
+  for await (const chunk of untilStopped(source.signal, source.storage.read(key, pinned))) {
     bytes += chunk.length;
     if (bytes > volume.bytes) throw damaged(volume.name, `goes on after its ${volume.bytes} bytes`);
     crc = crc32(chunk, crc);

@@ -101,6 +101,7 @@ const WRONG: Partial<Record<FailureCode, BackupStatus>> = {
   decryption_failed: 'suspect',
   dump_incomplete: 'suspect',
   dump_failed: 'suspect',
+  schema_changed: 'suspect',
   restore_failed: 'suspect',
 };
 
