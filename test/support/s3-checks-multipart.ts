@@ -3,67 +3,22 @@ import { crc32 } from 'node:zlib';
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
-  CompleteMultipartUploadCommand,
-  type CompleteMultipartUploadCommandInput,
-  CreateMultipartUploadCommand,
-  type CreateMultipartUploadCommandInput,
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
   PutObjectCommand,
-  UploadPartCommand,
-  type UploadPartCommandInput,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { expect } from '@jest/globals';
 import { type Check, outcome, type Stage } from './s3-check.ts';
-import { Crc64Nvme } from './s3-server/crc.ts';
+import { type Begun, begin, crc64Of } from './s3-uploads.ts';
 
 const FIRST = Buffer.alloc(5 * 1024 * 1024, 'first part ');
 const LAST = Buffer.from('and the last part');
 const WHOLE = Buffer.concat([FIRST, LAST]);
 const CRC64 = { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' } as const;
 const WRONG_CRC64 = 'AAAAAAAAAAA=';
-
-export function crc64Of(bytes: Uint8Array): string {
-  const crc = new Crc64Nvme();
-  crc.update(bytes);
-  const encoded = Buffer.alloc(8);
-  encoded.writeBigUInt64BE(crc.digest());
-  return encoded.toString('base64');
-}
-
-interface Begun {
-  readonly key: string;
-  readonly uploadId: string;
-  part(number: number, body: Buffer, more?: Partial<UploadPartCommandInput>): Promise<CompletedPart>;
-  complete(parts: CompletedPart[], more?: Partial<CompleteMultipartUploadCommandInput>): Promise<string>;
-}
-
-/** An upload on the plain bucket with its further steps. */
-export async function begin(
-  { client, plain }: Stage,
-  key: string,
-  more: Partial<CreateMultipartUploadCommandInput> = {},
-): Promise<Begun> {
-  const created = await client.send(new CreateMultipartUploadCommand({ Bucket: plain, Key: key, ...more }));
-  const ids = { Bucket: plain, Key: key, UploadId: created.UploadId };
-  return {
-    key,
-    uploadId: created.UploadId ?? '',
-    async part(PartNumber, Body, options = {}) {
-      const sums = more.ChecksumAlgorithm === undefined ? {} : { ChecksumAlgorithm: more.ChecksumAlgorithm };
-      const stored = await client.send(new UploadPartCommand({ ...ids, PartNumber, Body, ...sums, ...options }));
-      const { ETag, ChecksumCRC32, ChecksumCRC64NVME, ChecksumSHA256 } = stored;
-      return more.ChecksumAlgorithm === undefined
-        ? { PartNumber, ETag }
-        : { PartNumber, ETag, ChecksumCRC32, ChecksumCRC64NVME, ChecksumSHA256 };
-    },
-    complete: (Parts, options = {}) =>
-      outcome(client.send(new CompleteMultipartUploadCommand({ ...ids, MultipartUpload: { Parts }, ...options }))),
-  };
-}
 
 async function twoParts(upload: Begun): Promise<CompletedPart[]> {
   return [await upload.part(1, FIRST), await upload.part(2, LAST)];

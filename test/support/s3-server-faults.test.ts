@@ -8,9 +8,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { clientFor, outcome } from './s3-check.ts';
-import { begin } from './s3-checks-multipart.ts';
 import { FAULT_KINDS, type FaultKind } from './s3-server/faults.ts';
 import { type S3Server, startS3Server } from './s3-server/s3-server.ts';
+import { begin } from './s3-uploads.ts';
 
 const LATER = Buffer.alloc(300_000, 'later');
 
@@ -157,6 +157,27 @@ describe('a fault script', () => {
     expect(server.log.at(-1)).toMatchObject({ bytesOut: 1000 });
   });
 
+  it('F45 stops in the middle of a reply and keeps the connection open', async () => {
+    await put();
+    server.script = [{ action: 'GetObject', fault: { kind: 'stalled-body', bytes: 1000 } }];
+    const command = new GetObjectCommand({ Bucket: 'backups', Key: 'k' });
+    const { Body } = await client.send(command, { abortSignal: AbortSignal.timeout(5000) });
+    let seen = 0;
+    const ended = (async () => {
+      for await (const piece of Body as AsyncIterable<Buffer>) seen += piece.length;
+    })();
+
+    const first = await Promise.race([
+      ended.then(() => 'ended'),
+      new Promise((resolve) => setTimeout(resolve, 300, 'waiting')),
+    ]);
+
+    expect([first, seen]).toEqual(['waiting', 1000]);
+    await server.close();
+    await expect(ended).rejects.toThrow();
+    server = await startS3Server();
+  });
+
   it('F40 gives a well-formed reply that is one byte short', async () => {
     await put();
     server.script = [{ action: 'GetObject', fault: 'short-body' }];
@@ -236,21 +257,18 @@ describe('a fault script', () => {
 
   it('T2 leaves the store whole after every kind of fault', async () => {
     expect(FAULT_KINDS.length).toBeGreaterThanOrEqual(12);
+    const impatient = clientFor(server, { requestHandler: { socketTimeout: 200 } });
     for (const fault of FAULT_KINDS satisfies readonly FaultKind[]) {
       server.script = [{ fault, times: 3 }];
-      const calls = [
-        new PutObjectCommand({ Bucket: 'backups', Key: `all/${fault}`, Body: LATER }),
-        new HeadObjectCommand({ Bucket: 'backups', Key: `all/${fault}` }),
-        new GetObjectCommand({ Bucket: 'backups', Key: `all/${fault}` }),
-      ];
-      for (const call of calls)
-        await outcome(
-          client.send(call as PutObjectCommand, { abortSignal: AbortSignal.timeout(fault === 'stall' ? 100 : 5000) }),
-        );
+      const ids = { Bucket: 'backups', Key: `all/${fault}` };
+      await put({ ...ids }, impatient);
+      await outcome(impatient.send(new HeadObjectCommand(ids)));
+      await outcome(impatient.send(new GetObjectCommand(ids)));
       server.script = [];
 
       expect(await put({ Key: `after/${fault}` })).toBe('ok');
     }
+    impatient.destroy();
     expect(server.log.filter(({ crash }) => crash !== undefined)).toEqual([]);
   });
 });

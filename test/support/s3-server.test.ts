@@ -2,6 +2,7 @@ import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Check, clientFor, type Stage } from './s3-check.ts';
 import { ACCESS_CHECKS } from './s3-checks-access.ts';
+import { CONDITION_CHECKS } from './s3-checks-conditions.ts';
 import { MULTIPART_CHECKS } from './s3-checks-multipart.ts';
 import { OBJECT_CHECKS } from './s3-checks-objects.ts';
 import { VERSION_CHECKS } from './s3-checks-versions.ts';
@@ -16,7 +17,13 @@ interface Server {
   close(): Promise<void>;
 }
 
-const CHECKS: readonly Check[] = [...OBJECT_CHECKS, ...ACCESS_CHECKS, ...MULTIPART_CHECKS, ...VERSION_CHECKS];
+const CHECKS: readonly Check[] = [
+  ...OBJECT_CHECKS,
+  ...CONDITION_CHECKS,
+  ...ACCESS_CHECKS,
+  ...MULTIPART_CHECKS,
+  ...VERSION_CHECKS,
+];
 
 async function setStage(server: Server): Promise<Stage> {
   const stage = {

@@ -32,6 +32,8 @@ export type Fault =
   | { readonly kind: 'conditional-conflict' }
   /** The connection stays open and no answer ever comes (F45). */
   | { readonly kind: 'stall' }
+  /** The reply stops after `bytes` (default half) and the connection stays open (F45). */
+  | { readonly kind: 'stalled-body'; readonly bytes?: number }
   /** Body and reply move at this speed. */
   | { readonly kind: 'slow'; readonly bytesPerSecond: number }
   /** The reply announces its full length and is reset after `bytes` (default half). */
@@ -67,6 +69,7 @@ export const FAULT_KINDS = [
   'error-in-200',
   'conditional-conflict',
   'stall',
+  'stalled-body',
   'truncated-body',
   'short-body',
   'corrupt-body',

@@ -38,9 +38,11 @@ export async function sendReply(response: ServerResponse, reply: Reply, sending:
     response.end();
     return;
   }
-  const limit = fault?.kind === 'truncated-body' ? Math.min(announced, fault.bytes ?? length >> 1) : announced;
+  const cut = fault?.kind === 'truncated-body' || fault?.kind === 'stalled-body';
+  const limit = cut ? Math.min(announced, fault.bytes ?? Math.floor(length / 2)) : announced;
   await writeBody(response, told, { ...sending, limit });
   if (fault?.kind === 'truncated-body') response.socket?.destroySoon();
+  else if (fault?.kind === 'stalled-body') throw new Unanswered('stall');
   else response.end();
 }
 

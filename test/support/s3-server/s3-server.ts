@@ -29,6 +29,10 @@ export interface S3ServerOptions {
   readonly features?: Partial<Features>;
   readonly kmsKeys?: Readonly<Record<string, KmsKeyState>>;
   readonly script?: FaultScript;
+  /** `md5` as in S3 without KMS, which costs time; default `md5`, and `opaque` when discarding. */
+  readonly etags?: 'md5' | 'opaque';
+  /** Whether the SHA-256 of a signed body is checked; default true, and false when discarding. */
+  readonly checkPayload?: boolean;
 }
 
 export interface S3Server extends Inspection {
@@ -143,9 +147,9 @@ function openWorld(options: S3ServerOptions, now: () => number): World {
     features: { checksums: 'checked', conditions: 'honoured', ...options.features },
     limits: { ...LIMITS, ...options.limits },
     kmsKeys: new Map(Object.entries(options.kmsKeys ?? {})),
-    etags: discard ? 'opaque' : 'md5',
+    etags: options.etags ?? (discard ? 'opaque' : 'md5'),
     // In discard mode the part's own checksum is the check; hashing all of it twice would make the server the bottleneck.
-    checkPayload: !discard,
+    checkPayload: options.checkPayload ?? !discard,
     computeChecksum: !discard,
     now,
   };
