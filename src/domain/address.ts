@@ -1,0 +1,51 @@
+import ipaddr from 'ipaddr.js';
+import { Failure } from './failure.ts';
+
+/** Ranges (CIDR) that a tenant or an operator allowed though they are not public: `10.0.0.0/8`, `127.0.0.0/8`. */
+export type AllowedRanges = readonly string[];
+
+/** Never reachable, allowed or not: instance and task metadata, and the addresses that mean "every one" or "nobody". */
+const NEVER = [
+  '169.254.0.0/16',
+  'fe80::/10',
+  'fd00:ec2::/32',
+  '0.0.0.0/8',
+  '::/128',
+  '224.0.0.0/4',
+  'ff00::/8',
+  '255.255.255.255/32',
+] as const;
+
+/**
+ * Whether a client's host, webhook or endpoint may be dialled at this address (F87). Public unicast is; every other range
+ * (loopback, private, carrier-grade NAT, link-local, mapped and translated IPv4, documentation) only where allowed by name.
+ */
+export function mayDial(address: string, allowed: AllowedRanges = []): boolean {
+  const parsed = parseAddress(address);
+  if (parsed === undefined || NEVER.some((range) => inRange(parsed, range))) return false;
+  return parsed.range() === 'unicast' || allowed.some((range) => inRange(parsed, range));
+}
+
+/** The first address that may be dialled, for pinning (F88). All of a name's addresses must be harmless: one bad one refuses it. */
+export function requireDialable(host: string, addresses: readonly string[], allowed: AllowedRanges = []): string {
+  const [first] = addresses;
+  if (first === undefined)
+    throw new Failure('database_unreachable', `${host} has no address.`, { remedy: 'Check the host name.' });
+  const bad = addresses.find((address) => !mayDial(address, allowed));
+  if (bad === undefined) return first;
+  throw new Failure('usage', `${host} is at ${bad}, an address that must not be reached from here.`, {
+    remedy: 'Use a public address, or let the operator allow the private range by name.',
+  });
+}
+
+/** IPv4 inside IPv6 (mapped) is judged as the IPv4 address it is; anything that is not a plain address is none. */
+function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  // Octal, hexadecimal and shortened forms name other hosts than they seem to: not ours to interpret.
+  if (!ipaddr.IPv6.isValid(text) && !ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
+  return ipaddr.process(text);
+}
+
+function inRange(address: ipaddr.IPv4 | ipaddr.IPv6, range: string): boolean {
+  const [network, bits] = ipaddr.parseCIDR(range);
+  return address.kind() === network.kind() && address.match(network, bits);
+}
