@@ -108,6 +108,11 @@ function unsignedBody(text: string): unknown {
   }
 }
 
+/** The PEM form, which other tools read too. */
+export function publicKeyPem(publicKey: string): string {
+  return publicKeyObject(publicKey).export({ format: 'pem', type: 'spki' }).toString().trim();
+}
+
 function publicKeyObject(raw: string): KeyObject {
   const key = Buffer.concat([SPKI_PREFIX, Buffer.from(raw, 'base64')]);
   return createPublicKey({ key, format: 'der', type: 'spki' });
