@@ -3,6 +3,7 @@ import {
   MARIADB_FROM_JAR,
   MONGO_TOOLS_FROM_SOURCE,
   MYSQL_FROM_SID,
+  OWN_MARIADB,
   ownPostgres,
   ownProgram,
   POSTGRES_CLIENT,
@@ -55,7 +56,7 @@ export const NEEDS: readonly Need[] = [
     accepts: (tool) => tool.ok && !tool.trial,
     packages: async () => ['mariadb-server-core', 'mariadb-client-core', 'mariadb-client'],
     programFolders: ['/usr/sbin/mariadbd', '/usr/sbin/mysqld'],
-    ways: [],
+    ways: [OWN_MARIADB],
     commands: {
       apt: 'sudo apt-get update && sudo apt-get install mariadb-server-core mariadb-client',
       dnf: 'sudo dnf install mariadb-server mariadb',

@@ -56,7 +56,9 @@ export function runningFrom(folders: readonly string[]): readonly string[] {
   const programs = new Set<string>();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const program = programOf(pid);
-    if (program !== undefined && folders.some((folder) => program.startsWith(folder))) programs.add(program);
+    // What runs in another container may have a path that this system has not.
+    if (program === undefined || !existsSync(program)) continue;
+    if (folders.some((folder) => program.startsWith(folder))) programs.add(program);
   }
   return [...programs];
 }

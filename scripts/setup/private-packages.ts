@@ -32,7 +32,8 @@ export async function unpackPackages(wish: PrivateWish, cache: string): Promise<
   try {
     const env = { APT_CONFIG: await writeAptConfiguration(workshop, wish.release) };
     await must('apt-get', ['update'], { env });
-    const install = ['install', '--download-only', '-y', '--no-install-recommends', ...wish.packages];
+    // Also what this system has already: it is wanted a second time, elsewhere.
+    const install = ['install', '--download-only', '--reinstall', '-y', '--no-install-recommends', ...wish.packages];
     await must('apt-get', install, { env });
     const draft = join(workshop, 'draft');
     await unpackAll(join(workshop, 'cache', 'archives'), draft, wish.release);

@@ -78,6 +78,27 @@ export function trialPostgres(major: number): Way {
   };
 }
 
+/** MariaDB of this system's own release, beside the installed one. Its programs are told where its files are. */
+export const OWN_MARIADB: Way = {
+  did: "unpacked this system's newest packages into the private cache",
+  possible: hasApt,
+  get: (machine) =>
+    unpackPackages(
+      {
+        packages: ['mariadb-server-core', 'mariadb-client-core', 'mariadb-client'],
+        release: 'own',
+        folder: join(machine.cache, 'tools', 'mariadb'),
+        programs: {
+          mariadbd: { path: 'usr/sbin/mariadbd', args: ['--basedir=@here@/usr'] },
+          'mariadb-install-db': { path: 'usr/bin/mariadb-install-db', args: ['--basedir=@here@/usr'] },
+          mariadb: { path: 'usr/bin/mariadb' },
+          'mariadb-dump': { path: 'usr/bin/mariadb-dump' },
+        },
+      },
+      machine.cache,
+    ),
+};
+
 /** Debian's next release has MySQL; this one has not. Its programs run with the libraries they were built for. */
 export const MYSQL_FROM_SID: Way = {
   did: "unpacked Debian sid's packages into the private cache",
