@@ -18,6 +18,8 @@ export interface Command {
   readonly secrets?: Readonly<Record<string, Secret>>;
   /** Name → content. Written 0600 for the child's user and removed when it has ended, or earlier by `forget`. */
   readonly files?: Readonly<Record<string, Secret>>;
+  /** Parts of the files' contents that are secret by themselves: they too are redacted from what the program says (F85). */
+  readonly hidden?: readonly Secret[];
   /** The program writes 4 KiB at a time: give it 1 MiB output buffers where `stdbuf` exists. */
   readonly bufferOutput?: boolean;
 }
@@ -86,7 +88,11 @@ export function makeRunner(place: Place): Runner {
 function startChild(place: Place, command: Command, options: StartOptions): Child {
   const files = writePrivateFiles(place, command.files ?? {});
   const { program, args } = invocation(place, command, files.paths);
-  const secrets = [...Object.values(command.secrets ?? {}), ...Object.values(command.files ?? {})];
+  const secrets = [
+    ...Object.values(command.secrets ?? {}),
+    ...Object.values(command.files ?? {}),
+    ...(command.hidden ?? []),
+  ];
   const redact = redactor(secrets);
   const child = spawn(program, args, {
     env: environment(place, command),

@@ -6,8 +6,11 @@ import { toolConfig } from './address.ts';
 
 const CONFIG: Argument = { file: 'mongo-tools.yaml', prefix: '--config=' };
 
-function configFile(connection: Connection): { readonly 'mongo-tools.yaml': Secret } {
-  return { 'mongo-tools.yaml': new Secret(toolConfig(connection)) };
+/** The file with address and password, and the password by itself for whoever redacts. */
+function login(connection: Connection): Pick<Command, 'files' | 'hidden'> {
+  const { password } = connection;
+  const files = { 'mongo-tools.yaml': new Secret(toolConfig(connection)) };
+  return password === undefined ? { files } : { files, hidden: [password] };
 }
 
 export interface DumpChoice {
@@ -23,7 +26,7 @@ export function dumpCommand(program: string, source: Connection, choice: DumpCho
   if (source.database !== '') args.push(`--db=${source.database}`);
   if (choice.oplog) args.push('--oplog');
   for (const name of choice.exclude) args.push(`--excludeCollection=${name}`);
-  return { program, args, files: configFile(source) };
+  return { program, args, ...login(source) };
 }
 
 export interface RestoreChoice {
@@ -58,7 +61,7 @@ export function restoreCommand(program: string, target: Connection, choice: Rest
   if (choice.rename !== undefined) {
     args.push(`--nsFrom=${literal(choice.rename.from)}.*`, `--nsTo=${literal(choice.rename.to)}.*`);
   }
-  return { program, args, files: configFile(target) };
+  return { program, args, ...login(target) };
 }
 
 /** A name inside a namespace pattern, standing for itself. */

@@ -22,7 +22,10 @@ export async function withClient<T>(
   const stop = () => void client.close();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    return await guarded(connection, async () => use(await client.connect()));
+    return await guarded(connection, async () => {
+      await connectOnce(client);
+      return use(client);
+    });
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -39,6 +42,15 @@ export function withDatabase<T>(
   use: (db: Db, client: MongoClient) => Promise<T>,
 ) {
   return withClient(connection, signal, (client) => use(client.db(connection.database), client));
+}
+
+/** A driver tries again until its time is up; whether to do so is for the run to decide, so the first refusal counts. */
+async function connectOnce(client: MongoClient): Promise<void> {
+  const refused = new Promise<never>((_, reject) => {
+    client.once('serverHeartbeatFailed', ({ failure }) => reject(failure));
+  });
+  refused.catch(() => undefined);
+  await Promise.race([client.connect(), refused]);
 }
 
 async function guarded<T>(connection: Connection, work: () => Promise<T>): Promise<T> {

@@ -22,18 +22,22 @@ export function failureOf(error: unknown, place: string): Error {
   return error instanceof Error ? error : new Error(messageOf(error));
 }
 
+const SERVER_CODES: Readonly<Record<string, Reason>> = { 13: 'privilege_missing', 18: 'authentication_failed' };
+
+/** Whether a server refused because nobody logged in, not because of who did. */
+export function needsLogin(error: MongoServerError): boolean {
+  return /requires authentication/i.test(error.message);
+}
+
 function reasonOf(error: unknown): Reason | undefined {
-  if (error instanceof MongoServerError) {
-    if (error.code === 18) return 'authentication_failed';
-    if (error.code === 13) return 'privilege_missing';
-    return undefined;
-  }
+  if (error instanceof MongoServerError && needsLogin(error)) return 'authentication_failed';
+  if (error instanceof MongoServerError) return SERVER_CODES[String(error.code)];
   const message = shortMessage(error);
+  // The driver's own check of user and password before it sends them.
+  if (/rfc4013/i.test(message)) return 'authentication_failed';
   if (/wire version/i.test(message)) return 'server_unsupported';
-  if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) {
-    return isTlsTrouble(message) ? 'tls_refused' : 'database_unreachable';
-  }
-  return undefined;
+  if (!(error instanceof MongoServerSelectionError || error instanceof MongoNetworkError)) return undefined;
+  return isTlsTrouble(message) ? 'tls_refused' : 'database_unreachable';
 }
 
 function isTlsTrouble(message: string): boolean {

@@ -3,6 +3,7 @@ import type { Connection, Privilege, Probe, Workbench } from '../engine.ts';
 import { tableKey } from './canonical.ts';
 import { type Deployment, deploymentOf, planConsistency } from './consistency.ts';
 import { withClient } from './dial.ts';
+import { needsLogin } from './failures.ts';
 import { DIRTY_MARK, type Listed, listAll, listDatabases, qualified } from './inventory.ts';
 
 const UNAUTHORIZED = 13;
@@ -89,9 +90,14 @@ async function mayDo(work: () => Promise<unknown>): Promise<boolean> {
     await work();
     return true;
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === UNAUTHORIZED) return false;
+    if (isPrivilegeMissing(error)) return false;
     throw error;
   }
+}
+
+/** Not the refusal of someone who did not log in at all. */
+function isPrivilegeMissing(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === UNAUTHORIZED && !needsLogin(error);
 }
 
 async function sizeOf(client: MongoClient, source: Connection): Promise<number | undefined> {
@@ -101,7 +107,7 @@ async function sizeOf(client: MongoClient, source: Connection): Promise<number |
     for (const name of names) bytes += Number((await client.db(name).command({ dbStats: 1 })).dataSize);
     return bytes;
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === UNAUTHORIZED) return undefined;
+    if (isPrivilegeMissing(error)) return undefined;
     throw error;
   }
 }

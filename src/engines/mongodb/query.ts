@@ -34,7 +34,8 @@ function readCommand(statement: string): Document {
   if (stages.some((stage) => Object.keys(stage).some((key) => WRITING_STAGES.includes(key)))) {
     throw usage('The MongoDB statement writes.');
   }
-  return { cursor: {}, ...document };
+  // After the name, which must stay the first field.
+  return { ...document, cursor: document.cursor ?? {} };
 }
 
 function rowsOf(reply: Document): (string | null)[][] {

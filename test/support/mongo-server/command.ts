@@ -14,6 +14,8 @@ export interface ServerState {
   readonly version: string;
   readonly wireVersion: number;
   readonly address: string;
+  /** Claimed in `hello`; nothing else of a replica set is there. */
+  readonly replicaSet: { readonly name: string; readonly hosts: readonly string[] } | undefined;
   /** What `$currentOp` shows; `killOp` takes one away. */
   readonly operations: Operation[];
 }

@@ -1,6 +1,6 @@
 /** Handshake, login, and what a server says about itself. */
 import { Binary, Long } from 'bson';
-import type { Call, CommandRule } from './command.ts';
+import type { Call, CommandRule, ServerState } from './command.ts';
 import { numberOption, part } from './command.ts';
 import { documentOf, embedded, plain } from './raw.ts';
 import { badValue, Refusal } from './refusal.ts';
@@ -39,9 +39,16 @@ function hello(call: Call): Buffer {
       minWireVersion: 0,
       maxWireVersion: state.wireVersion,
       readOnly: false,
+      ...membership(state),
     },
     extra,
   );
+}
+
+function membership({ replicaSet }: ServerState): Record<string, unknown> {
+  if (replicaSet === undefined) return {};
+  const { name, hosts } = replicaSet;
+  return { setName: name, setVersion: 1, hosts, me: hosts[0], primary: hosts[0], secondary: false };
 }
 
 /** A failed guess is no error: the client logs in the long way and fails there. */

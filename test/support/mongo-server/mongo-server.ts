@@ -34,6 +34,8 @@ export interface MongoServerOptions {
   readonly version?: string;
   readonly wireVersion?: number;
   readonly faults?: readonly Fault[];
+  /** What `hello` claims of a replica set and where its members are. */
+  readonly replicaSet?: { readonly name: string; readonly hosts: readonly string[] };
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
@@ -102,7 +104,7 @@ class Host {
   readonly received: string[] = [];
   #replies = 0;
 
-  constructor({ users = [], version = '7.0.14', wireVersion = 21, faults = [] }: MongoServerOptions) {
+  constructor({ users = [], version = '7.0.14', wireVersion = 21, faults = [], replicaSet }: MongoServerOptions) {
     this.state = {
       store: new Store(),
       cursors: new Cursors(),
@@ -110,6 +112,7 @@ class Host {
       version,
       wireVersion,
       address: '127.0.0.1',
+      replicaSet,
       operations: [],
     };
     this.script.set(faults);
