@@ -6,7 +6,7 @@ import type { Needs, RestoreJob } from './pipeline.ts';
 const LONGEST_NAME = 63;
 
 /** `<name>_<word>_<time>`, shortened in front so that every engine takes it. */
-export function derivedName(name: string, word: 'before' | 'restore', now: Date): string {
+export function derivedName(name: string, word: 'before' | 'restore' | 'restored', now: Date): string {
   const suffix = `_${word}_${now.toISOString().slice(0, 19).replace(/[-:T]/g, '')}`;
   const room = LONGEST_NAME - suffix.length;
   const start = new TextDecoder().decode(Buffer.from(name).subarray(0, room)).replace(/\uFFFD+$/, '');

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How far the flow may run ahead after a pause, in milliseconds. */
-const BURST_MS = 50;
+const BURST_MS = 200;
 /** Timers are no finer than this. */
 const SHORTEST_WAIT_MS = 2;
 
