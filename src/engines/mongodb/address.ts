@@ -73,12 +73,7 @@ function tlsOptions({ tls }: Connection): [string, string][] {
         ['tlsInsecure', 'true'],
       ];
     case 'verify-full':
-      return tls.caFile === undefined
-        ? [['tls', 'true']]
-        : [
-            ['tls', 'true'],
-            ['tlsCAFile', tls.caFile],
-          ];
+      return [['tls', 'true']];
     default:
       // mongodump drops the whole check when it is told to skip the name.
       throw new Failure('tls_refused', 'The MongoDB tools cannot check a certificate without checking its name.', {

@@ -3,14 +3,23 @@ import { Secret } from '../../domain/secret.ts';
 import type { Argument, Command } from '../../process/child.ts';
 import type { Connection } from '../engine.ts';
 import { toolConfig } from './address.ts';
+import { readAuthority } from './authority.ts';
 
 const CONFIG: Argument = { file: 'mongo-tools.yaml', prefix: '--config=' };
+const AUTHORITY: Argument = { file: 'authority.pem', prefix: '--sslCAFile=' };
 
-/** The file with address and password, and the password by itself for whoever redacts. */
-function login(connection: Connection): Pick<Command, 'files' | 'hidden'> {
+/** How a tool gets at the server: private files, and the password by itself for whoever redacts. */
+function login(connection: Connection): Pick<Command, 'args' | 'files' | 'hidden'> {
   const { password } = connection;
-  const files = { 'mongo-tools.yaml': new Secret(toolConfig(connection)) };
-  return password === undefined ? { files } : { files, hidden: [password] };
+  const authority = readAuthority(connection);
+  return {
+    args: authority === undefined ? [CONFIG] : [CONFIG, AUTHORITY],
+    files: {
+      'mongo-tools.yaml': new Secret(toolConfig(connection)),
+      ...(authority === undefined ? {} : { 'authority.pem': new Secret(authority) }),
+    },
+    ...(password === undefined ? {} : { hidden: [password] }),
+  };
 }
 
 export interface DumpChoice {
@@ -22,11 +31,12 @@ export interface DumpChoice {
 
 /** Writes the archive to standard output. */
 export function dumpCommand(program: string, source: Connection, choice: DumpChoice): Command {
-  const args: Argument[] = [CONFIG, '--archive'];
+  const { args: place, ...secrets } = login(source);
+  const args: Argument[] = [...place, '--archive'];
   if (source.database !== '') args.push(`--db=${source.database}`);
   if (choice.oplog) args.push('--oplog');
   for (const name of choice.exclude) args.push(`--excludeCollection=${name}`);
-  return { program, args, ...login(source) };
+  return { program, args, ...secrets };
 }
 
 export interface RestoreChoice {
@@ -44,8 +54,9 @@ export interface RestoreChoice {
 
 /** Reads the archive on standard input. Stops at the first error; keeps the order of documents, which capped collections need. */
 export function restoreCommand(program: string, target: Connection, choice: RestoreChoice): Command {
+  const { args: place, ...secrets } = login(target);
   const args: Argument[] = [
-    CONFIG,
+    ...place,
     '--archive',
     '--stopOnError',
     '--maintainInsertionOrder',
@@ -61,7 +72,7 @@ export function restoreCommand(program: string, target: Connection, choice: Rest
   if (choice.rename !== undefined) {
     args.push(`--nsFrom=${literal(choice.rename.from)}.*`, `--nsTo=${literal(choice.rename.to)}.*`);
   }
-  return { program, args, ...login(target) };
+  return { program, args, ...secrets };
 }
 
 /** A name inside a namespace pattern, standing for itself. */

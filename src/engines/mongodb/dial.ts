@@ -1,6 +1,7 @@
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import type { Connection } from '../engine.ts';
 import { mongodbUri } from './address.ts';
+import { readAuthority } from './authority.ts';
 import { failureOf } from './failures.ts';
 
 const DIAL_MS = 10_000;
@@ -61,12 +62,15 @@ async function guarded<T>(connection: Connection, work: () => Promise<T>): Promi
   }
 }
 
-function clientOptions({ user, password }: Connection): MongoClientOptions {
+function clientOptions(connection: Connection): MongoClientOptions {
+  const { user, password } = connection;
+  const ca = readAuthority(connection);
   return {
     appName: 'database-dump',
     serverSelectionTimeoutMS: DIAL_MS,
     connectTimeoutMS: DIAL_MS,
     maxPoolSize: 4,
+    ...(ca === undefined ? {} : { ca }),
     ...(user === '' ? {} : { auth: { username: user, password: password?.reveal() ?? '' } }),
   };
 }

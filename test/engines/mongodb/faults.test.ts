@@ -233,7 +233,8 @@ describe('refusals of MongoDB', () => {
 describeWithMongoTools('faults of MongoDB', () => {
   it('F103 checks the server’s certificate, in the driver and in the tools', async () => {
     const { key, cert, file } = await makeCertificate(folder, ['DNS:localhost', 'IP:127.0.0.1']);
-    chmodSync(file, 0o644);
+    // Nobody but us can open it: the tools, which run as another user, get a copy.
+    chmodSync(file, 0o600);
     const server = await start({ tls: { key, cert } });
     server.put('shop', 'c', [Buffer.from('0e000000105f6964000100000000', 'hex')]);
     const at = (tls: Connection['tls'], host = 'localhost') => mongoConnection({ host, port: server.port }, { tls });
@@ -242,6 +243,8 @@ describeWithMongoTools('faults of MongoDB', () => {
     const unchecked = await dumpAll(bench, at({ mode: 'require' }));
 
     expect([dumped.bytes.length, unchecked.bytes.length].every((length) => length > 0)).toBe(true);
+    const noFile = { mode: 'verify-full', caFile: join(folder, 'none.pem') } as const;
+    expect(await failureOf(mongodb.probe(bench, at(noFile)))).toMatchObject({ code: 'usage' });
     expect(await failureOf(mongodb.probe(bench, at({ mode: 'verify-full' })))).toMatchObject({ code: 'tls_refused' });
     expect(await failureOf(mongodb.probe(bench, at({ mode: 'disable' })))).toMatchObject({
       code: 'database_unreachable',
