@@ -75,8 +75,9 @@ function otherFailure(error: unknown, code: string, path: string): unknown {
   });
 }
 
+/** The system's name of an error. Told by its shape: an error may come from another realm, where it is no `Error` of ours. */
 export function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 

@@ -20,6 +20,8 @@ export interface UploadPlan {
   readonly metadata: Readonly<Record<string, string>>;
   readonly limits: Storage['limits'];
   readonly check: () => void;
+  /** Uploads under way: what they hold open is closed with the store. */
+  readonly open: Set<{ release(): Promise<void> }>;
 }
 
 /** Begins an upload: one file in the hidden area, into which parts are written at their places in any order. */
@@ -54,6 +56,13 @@ class FileUpload implements Upload {
     this.#folder = folder;
     this.#handle = handle;
     this.#ledger = new PartLedger(plan.limits);
+    plan.open.add(this);
+  }
+
+  /** Closes the file; what was written stays as an unfinished upload. */
+  async release(): Promise<void> {
+    await this.#handle.close();
+    this.#plan.open.delete(this);
   }
 
   async part(number: number, body: Uint8Array): Promise<void> {
@@ -94,7 +103,7 @@ class FileUpload implements Upload {
     if (this.#state === 'done') return;
     this.#state = 'aborted';
     await Promise.all(this.#writing);
-    await this.#handle.close();
+    await this.release();
     await guarded(this.#folder, () => rm(this.#folder, { recursive: true, force: true }));
   }
 
@@ -102,7 +111,7 @@ class FileUpload implements Upload {
   async #settle(bytes: number): Promise<void> {
     await this.#handle.truncate(bytes);
     await this.#handle.sync();
-    await this.#handle.close();
+    await this.release();
   }
 
   #demandOpen(): void {

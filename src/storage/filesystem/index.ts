@@ -40,6 +40,7 @@ class FilesystemStorage implements Room.Storage {
   readonly limits: Room.Storage['limits'];
   readonly #place: Place;
   readonly #signal: AbortSignal | undefined;
+  readonly #open = new Set<{ release(): Promise<void> }>();
 
   constructor(root: string, { signal, partBytes }: StorageContext) {
     this.url = pathToFileURL(root).href;
@@ -128,7 +129,7 @@ class FilesystemStorage implements Room.Storage {
     const check = (): void => throwIfCancelled(this.#signal);
     check();
     const target = await this.#file(key);
-    const plan = { key, target, metadata: checkMetadata(metadata), limits: this.limits, check };
+    const plan = { key, target, metadata: checkMetadata(metadata), limits: this.limits, check, open: this.#open };
     return guarded(target, () => beginUpload(this.#place, plan));
   }
 
@@ -144,7 +145,9 @@ class FilesystemStorage implements Room.Storage {
     return 0;
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    for (const upload of [...this.#open]) await upload.release();
+  }
 
   async #commit(finished: Parameters<typeof commitNew>[1], { ifAbsent, ifMatch }: Room.PutOptions): Promise<void> {
     if (ifAbsent === true) return commitNew(this.#place, finished);

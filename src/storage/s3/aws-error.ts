@@ -42,6 +42,7 @@ const PASSING = new Set([
   'SyntaxError',
 ]);
 const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired']);
+const OURS = new Set(['TypeError', 'RangeError', 'ReferenceError', 'CredentialsProviderError']);
 const BARE = new Set(['Unknown', 'UnknownError', 'BadRequest', 'Forbidden', 'AccessDenied', '400', '403']);
 const SKEWED = new Set(['RequestTimeTooSkewed', 'RequestExpired', 'RequestInTheFuture']);
 
@@ -51,7 +52,7 @@ export function judge(error: unknown): Verdict {
   const { code, status } = factsOf(error);
   if (THROTTLED.has(code)) return 'throttled';
   if (PASSING.has(code)) return 'retry';
-  return status === undefined ? judgeSilence(error) : judgeStatus(status);
+  return status === undefined ? judgeSilence(code) : judgeStatus(status);
 }
 
 function judgeStatus(status: number): Verdict {
@@ -62,9 +63,8 @@ function judgeStatus(status: number): Verdict {
 }
 
 // Without an answer everything is the network's, but for what never got there.
-function judgeSilence(error: unknown): Verdict {
-  const ours = error instanceof TypeError || error instanceof RangeError;
-  return ours || (error instanceof Error && error.name === 'CredentialsProviderError') ? 'final' : 'retry';
+function judgeSilence(code: string): Verdict {
+  return OURS.has(code) ? 'final' : 'retry';
 }
 
 export function isExpired({ code }: AwsFacts): boolean {
@@ -80,28 +80,24 @@ export function isBare({ code, status }: AwsFacts): boolean {
   return (status === 400 || status === 403) && BARE.has(code);
 }
 
+// Told by its shape: an error may come from another realm, where it is no `Error` of ours.
 export function factsOf(error: unknown): AwsFacts {
-  const object: Record<string, unknown> = { ...asObject(error) };
+  const object = asObject(error);
   const metadata = asObject(object.$metadata);
-  const response = asObject(asObject(error).$response);
+  const response = asObject(object.$response);
   const headers = asObject(response.headers);
   const status = numberOf(metadata.httpStatusCode) ?? numberOf(response.statusCode);
-  const message = error instanceof Error ? error.message : '';
+  const message = textOf(object.message) ?? '';
+  const name = textOf(object.name) ?? 'Error';
   return {
-    code: codeOf(error, object, status),
+    code: status === undefined ? (textOf(object.code) ?? name) : name,
     status,
     bucketRegion: textOf(headers['x-amz-bucket-region']) ?? textOf(object.Region),
     requestId: textOf(metadata.requestId),
-    aboutKms: /\bkms\b/i.test(message) || /^KMS/.test(textOf(asObject(error).name) ?? ''),
+    aboutKms: /\bkms\b/i.test(message) || name.startsWith('KMS'),
     aboutLock: /object lock|legal hold|retention|\bWORM\b/i.test(message),
     clockCorrected: metadata.clockSkewCorrected === true,
   };
-}
-
-function codeOf(error: unknown, object: Record<string, unknown>, status: number | undefined): string {
-  const name = error instanceof Error ? error.name : 'Error';
-  const network = textOf(object.code);
-  return status === undefined && network !== undefined ? network : name;
 }
 
 function asObject(value: unknown): Record<string, unknown> {
