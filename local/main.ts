@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { FAILURES, Failure, problemOf } from '../src/domain/failure.ts';
+import { FAILURES, problemOf } from '../src/domain/failure.ts';
 import { readConfig } from '../src/runtime/config.ts';
 import { HELP, readOptions, type StartOptions } from './options.ts';
 import { printer } from './printer.ts';

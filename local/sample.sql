@@ -7,17 +7,24 @@ $$ select (('x' || substr(md5(seed), 1, 8))::bit(32)::bigint % sides)::integer $
 create function pg_temp.pick(seed text, choices text[]) returns text language sql immutable as
 $$ select choices[1 + pg_temp.dice(seed, array_length(choices, 1))] $$;
 
-create function pg_temp.prose(seed text, sentences integer) returns text language sql immutable as
+-- Sentences are made once; texts are strings of them.
+create temp table sentences on commit drop as
+select i as id,
+  initcap(pg_temp.pick('o' || i, array['the','this','our','every','each','one','your','that']))
+    || ' ' || pg_temp.pick('a' || i, array['sturdy','light','quiet','folding','woollen','enamelled','hand-made','repaired','waterproof','plain','heavy','narrow','tall','bright','reliable','second-hand'])
+    || ' ' || pg_temp.pick('n' || i, array['lamp','kettle','tent','bicycle','shelf','coat','rucksack','saw','radio','chair','bowl','blanket','ladder','notebook','clock','basket'])
+    || ' ' || pg_temp.pick('v' || i, array['arrived','survived','replaced','outlived','resembled','carried','warmed','lit','needed','surprised','accompanied','followed'])
+    || ' ' || pg_temp.pick('p' || i, array['a long winter','two children','the old one','our garden','a week of rain','the third floor','my neighbour','a whole summer','the kitchen table','every expectation','a train journey','the workshop'])
+    || ' ' || pg_temp.pick('q' || i, array['without complaint','within ' || (2 + i % 40) || ' days','for ' || (3 + i % 95) || ' euros less','as promised','despite the weather','at the second attempt','and still does','in one piece']) || '.' as sentence
+from generate_series(0, 7999) as i;
+create unique index on sentences (id);
+analyze sentences;
+
+-- A lookup for each sentence, not a join: a join would read all of them every time.
+create function pg_temp.prose(seed text, length integer) returns text language sql stable as
 $$
-  select string_agg(
-    initcap(pg_temp.pick(seed || 'o' || i, array['the','this','our','every','each','one','your','that']))
-    || ' ' || pg_temp.pick(seed || 'a' || i, array['sturdy','light','quiet','folding','woollen','enamelled','hand-made','repaired','waterproof','plain','heavy','narrow','tall','bright','reliable','second-hand'])
-    || ' ' || pg_temp.pick(seed || 'n' || i, array['lamp','kettle','tent','bicycle','shelf','coat','rucksack','saw','radio','chair','bowl','blanket','ladder','notebook','clock','basket'])
-    || ' ' || pg_temp.pick(seed || 'v' || i, array['arrived','survived','replaced','outlived','resembled','carried','warmed','lit','needed','surprised','accompanied','followed'])
-    || ' ' || pg_temp.pick(seed || 'p' || i, array['a long winter','two children','the old one','our garden','a week of rain','the third floor','my neighbour','a whole summer','the kitchen table','every expectation','a train journey','the workshop'])
-    || ' ' || pg_temp.pick(seed || 'q' || i, array['without complaint','within ' || (2 + pg_temp.dice(seed || 'd' || i, 40)) || ' days','for ' || (3 + pg_temp.dice(seed || 'e' || i, 95)) || ' euros less','as promised','despite the weather','at the second attempt','and still does','in one piece']) || '.',
-    ' ' order by i)
-  from generate_series(1, sentences) as i
+  select string_agg((select sentence from sentences where id = pg_temp.dice(seed || '/' || i, 8000)), ' ' order by i)
+  from generate_series(1, length) as i
 $$;
 
 create type order_state as enum ('basket', 'placed', 'paid', 'shipped', 'delivered', 'returned');

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { Failure, problemOf } from '../../src/domain/failure.ts';
 import type { BackupRequest, Needs } from '../../src/pipeline/pipeline.ts';
@@ -7,6 +6,7 @@ import { fingerprint } from '../../src/pipeline/seal.ts';
 import type { Outcome } from '../screen.ts';
 import { readAssertions } from './assertions.ts';
 import { CommonOptions } from './common-options.ts';
+import { keepRecoveryKit } from './recovery-kit-file.ts';
 import { backupLine, exitOf, shortfall, verifiedDocument, verifiedLines } from './report.ts';
 import { runCommand, type Session } from './session.ts';
 
@@ -77,6 +77,7 @@ async function run(job: Job, source: Source, type: BackupOptions['type'] | 'glob
   const started = performance.now();
   const needs = await session.rescue.needs(engine, storage);
   const scratch = options.scratch === undefined ? undefined : (await session.connect(options.scratch)).connection;
+  await keepRecoveryKit(session, { needs, source, recipients: options.encryptTo });
   const result = await protect(needs, {
     source,
     type,
@@ -167,6 +168,4 @@ async function introduceKey({ rescue, screen }: Session): Promise<void> {
   const { signer, made } = await rescue.signer();
   if (!made) return;
   screen.note(`Made a signing key in ${rescue.dataFolder}; its fingerprint is ${fingerprint(signer.publicKey)}.`);
-  const kit = join(rescue.dataFolder, 'recovery-kit.txt');
-  screen.note(`Keep a copy of ${kit} outside this machine: whoever restores elsewhere needs the public key in it.`);
 }

@@ -16,7 +16,8 @@ export async function listCommand(given: unknown): Promise<void> {
   await runCommand(options, async (session) => {
     const storage = session.rescue.openStore(options.from);
     try {
-      const survey = await surveyStore({ storage, trusted: await session.rescue.trusted() });
+      const trusted = await session.rescue.trusted();
+      const survey = await surveyStore({ storage, trusted, acceptUnsigned: options.acceptUnsigned });
       return { document: documentOf(storage.url, survey), lines: linesOf(storage.url, survey) };
     } finally {
       await storage.close();
@@ -57,7 +58,7 @@ function linesOf(store: string, { backups, problems, leftovers }: StoreSurvey): 
 }
 
 function rowOf({ manifest, status, level, verifiedAt }: BackupSummary, now: Date): string[] {
-  const { body } = manifest;
+  const { body, signed } = manifest;
   const checked = verifiedAt === undefined ? '' : `, level ${level}, ${formatAge(verifiedAt, now)}`;
   return [
     body.backup,
@@ -67,6 +68,6 @@ function rowOf({ manifest, status, level, verifiedAt }: BackupSummary, now: Date
     formatAge(new Date(body.snapshotAt), now),
     formatBytes(body.plain.bytes),
     formatBytes(body.stored.bytes),
-    `${status}${checked}`,
+    `${status}${checked}${signed ? '' : ', NOT SIGNED'}`,
   ];
 }

@@ -1,3 +1,4 @@
+import { Failure } from '../../src/domain/failure.ts';
 import { findBackup } from '../../src/pipeline/list.ts';
 import type { BackupSummary, Needs, TrustedManifest } from '../../src/pipeline/pipeline.ts';
 import type { CommonOptions } from './common-options.ts';
@@ -20,12 +21,22 @@ export async function openBackup(session: Session, options: ReferenceOptions): P
   const storage = session.rescue.openStore(options.from);
   try {
     const trusted = await session.rescue.trusted();
-    const summary = await findBackup({ storage, trusted }, options.reference);
+    const { acceptUnsigned } = options;
+    const summary = await findBackup({ storage, trusted, acceptUnsigned }, options.reference);
     const { manifest } = summary;
+    requireSigned(manifest, options.confirm);
     const needs = await session.rescue.needs(session.rescue.engine(manifest.body.database.engine), storage);
     return { needs, summary, manifest, close: () => storage.close() };
   } catch (error) {
     await storage.close();
     throw error;
   }
+}
+
+/** A backup that nobody vouches for may have been made to take over its restore target: only by its typed name. */
+function requireSigned({ body, signed }: TrustedManifest, confirmed: readonly string[]): void {
+  if (signed || confirmed.includes(body.database.name)) return;
+  throw new Failure('confirmation_missing', `No trusted key signed backup ${body.backup} of ${body.database.name}.`, {
+    remedy: `If you know where it comes from, confirm with its database's name: --confirm ${body.database.name}`,
+  });
 }

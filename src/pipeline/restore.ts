@@ -23,6 +23,17 @@ export async function planRestore(needs: Needs, manifest: TrustedManifest, job: 
   return plan(needs, storedSource(needs, manifest), job);
 }
 
+/** The same for a dump that this product did not make. */
+export async function planRestorePlain(needs: Needs, dump: ForeignDump, job: RestoreJob): Promise<RestorePlan> {
+  return plan(needs, foreignSource(needs, dump.plain, dump.origin), job);
+}
+
+/** A dump of unknown making. */
+export interface ForeignDump {
+  readonly plain: Plain;
+  readonly origin: Origin;
+}
+
 /**
  * Restores a backup. Order: confirmation, the target's run marker, every byte of the backup read and checked; only then the
  * target. A new database is dropped again when anything fails; the one it replaces in a swap keeps its content under another
@@ -34,11 +45,7 @@ export async function restore(needs: Needs, manifest: TrustedManifest, job: Rest
 }
 
 /** Restores a dump that this product did not make. Its own parser, reading to the end, is all that vouches for it. */
-export async function restorePlain(
-  needs: Needs,
-  dump: { readonly plain: Plain; readonly origin: Origin },
-  job: RestoreJob,
-): Promise<RestoreOutcome> {
+export async function restorePlain(needs: Needs, dump: ForeignDump, job: RestoreJob): Promise<RestoreOutcome> {
   return restoreFrom(needs, job, (quiet) => foreignSource(quiet, dump.plain, dump.origin));
 }
 
