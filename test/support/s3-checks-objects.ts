@@ -158,6 +158,29 @@ export const OBJECT_CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'refuses a chunked body longer or shorter than announced, or cut before its end',
+    async run(stage) {
+      const send = (length: string, body: string) => {
+        const headers = {
+          'x-amz-decoded-content-length': length,
+          'content-encoding': 'aws-chunked',
+          'x-amz-trailer': 'x-amz-checksum-crc32',
+        };
+        return sendSigned({
+          ...handMade(stage, 'PUT', 'length'),
+          headers,
+          body,
+          payloadHash: 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+        });
+      };
+      const whole = '3\r\nabc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n';
+      expect(await answerOf(send('3', whole))).toBe('200');
+      expect(await answerOf(send('5', whole))).toBe('IncompleteBody 400');
+      expect(await answerOf(send('2', whole))).toBe('IncompleteBody 400');
+      expect(await answerOf(send('3', '3\r\nabc\r\n'))).toBe('IncompleteBody 400');
+    },
+  },
+  {
     name: 'answers ranges at the front, in the middle, at the end and as a suffix',
     async run(stage) {
       await put(stage, 'range');

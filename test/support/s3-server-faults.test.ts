@@ -226,6 +226,14 @@ describe('a fault script', () => {
     expect(await put({ IfNoneMatch: '*' })).toBe('PreconditionFailed 412');
   });
 
+  it('F30 lets one of two writers win that both found the key free before their bodies came', async () => {
+    server.script = [{ action: 'PutObject', fault: { kind: 'slow', bytesPerSecond: 3_000_000 }, times: 2 }];
+    const writers = [put({ IfNoneMatch: '*' }), put({ IfNoneMatch: '*' })];
+
+    expect((await Promise.all(writers)).sort()).toEqual(['PreconditionFailed 412', 'ok']);
+    expect(server.objects()).toHaveLength(1);
+  });
+
   it('chooses by index, action, key and part number, and counts its strikes', async () => {
     const upload = await begin(stage(), 'dir/k');
     server.script = [
