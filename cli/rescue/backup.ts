@@ -77,7 +77,6 @@ async function run(job: Job, source: Source, type: BackupOptions['type'] | 'glob
   const started = performance.now();
   const needs = await session.rescue.needs(engine, storage);
   const scratch = options.scratch === undefined ? undefined : (await session.connect(options.scratch)).connection;
-  await keepRecoveryKit(session, { needs, source, recipients: options.encryptTo });
   const result = await protect(needs, {
     source,
     type,
@@ -97,7 +96,9 @@ async function run(job: Job, source: Source, type: BackupOptions['type'] | 'glob
     scratch,
     assertions: await readAssertions(options),
   });
-  return { ...result, seconds: (performance.now() - started) / 1000 };
+  const seconds = (performance.now() - started) / 1000;
+  await keepRecoveryKit(session, { needs, source, recipients: options.encryptTo });
+  return { ...result, seconds };
 }
 
 function linesOf({ options, storage }: Job, { manifest, outcome, seconds }: Done): string[] {

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../src/domain/failure.ts';
 import { databaseFolder } from '../../src/pipeline/layout.ts';
 import type { BackupRequest, Needs } from '../../src/pipeline/pipeline.ts';
 import { recoveryKit } from '../../src/pipeline/recovery-kit.ts';
@@ -26,9 +27,15 @@ export async function keepRecoveryKit(session: Session, { needs, source, recipie
   const file = join(dataFolder, `recovery-kit-${databaseFolder(source)}.txt`);
   const before = await readFile(file, 'utf8').catch(() => undefined);
   if (before !== undefined && undated(before) === undated(text)) return;
-  await mkdir(dataFolder, { recursive: true });
-  await writeFile(`${file}.new`, text, { mode: 0o644 });
-  await rename(`${file}.new`, file);
+  try {
+    await mkdir(dataFolder, { recursive: true });
+    await writeFile(`${file}.new`, text, { mode: 0o644 });
+    await rename(`${file}.new`, file);
+  } catch (error) {
+    // The backup is good whether or not its page could be written.
+    session.screen.warn(`The recovery kit ${file} could not be written: ${messageOf(error)}`);
+    return;
+  }
   session.screen.note(
     `Recovery kit: ${file}. Keep a copy outside this machine: a restore elsewhere needs the key in it.`,
   );

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { generatedPages } from '../scripts/docs.ts';
+import { FAILURES } from '../src/domain/failure.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+describe('generated pages', () => {
+  it.each(Object.entries(generatedPages()))('docs/%s is current', (name, text) => {
+    expect(readFileSync(join(ROOT, 'docs', name), 'utf8')).toBe(text);
+  });
+
+  it('gives every failure an exit code of its own', () => {
+    const codes = Object.values(FAILURES).map(({ exit }) => exit);
+
+    expect(new Set(codes).size).toBe(codes.length);
+    expect(codes).not.toContain(0);
+    expect(Math.max(...codes)).toBeLessThan(126);
+  });
+});
+
+describe('documents', () => {
+  it.each(['README.md', 'docs/adding-an-engine.md', 'docs/adding-a-destination.md', 'docs/manifest.md'])(
+    '%s links only to files that exist',
+    (name) => {
+      const text = readFileSync(join(ROOT, name), 'utf8');
+      const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
+      const folder = join(ROOT, name, '..');
+
+      for (const link of links) expect(() => readFileSync(join(folder, link))).not.toThrow();
+    },
+  );
+});
