@@ -34,16 +34,6 @@ export interface ForeignDump {
   readonly origin: Origin;
 }
 
-/** The same for a dump that this product did not make. */
-export async function planRestorePlain(needs: Needs, dump: ForeignDump, job: RestoreJob): Promise<RestorePlan> {
-  return plan(needs, foreignSource(needs, dump.plain, dump.origin), job);
-}
-
-export interface ForeignDump {
-  readonly plain: Plain;
-  readonly origin: Origin;
-}
-
 /**
  * Restores a backup. Order: confirmation, the target's run marker, every byte of the backup read and checked; only then the
  * target. A new database is dropped again when anything fails; the one it replaces in a swap keeps its content under another
