@@ -102,7 +102,7 @@ const COMMON: readonly string[] = [
   'CREATE VIEW `_first` AS SELECT * FROM checked',
   "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'",
   `CREATE DEFINER='app owner'@'10.%' PROCEDURE ansi_quoted(IN "a;b" INT, OUT n INT)
-    COMMENT 'with ; and ''quotes'' and a \\'
+    COMMENT 'with ; and ''quotes'''
   BEGIN
     -- a comment; with a semicolon
     DECLARE x VARCHAR(20) DEFAULT 'ends with \\';

@@ -29,6 +29,7 @@ const COMMON = [
   '--complete-insert',
   '--max-allowed-packet=1G',
   '--skip-add-locks',
+  '--skip-lock-tables',
 ];
 
 /**
@@ -57,14 +58,24 @@ export function dumpCommand(tool: Tool, source: Connection, parts: DumpParts): C
   };
 }
 
+/** The command that writes every definition and no row; tables and sequences among them, to be left out by the reader. */
+export function codeCommand(tool: Tool, source: Connection): Command {
+  const { args, files } = login(source, familyOf(tool));
+  const family = familyOf(tool) === 'MariaDB' ? [] : GTID;
+  const content = ['--no-data', '--routines', '--events', '--triggers', '--', source.database];
+  return { program: tool.path, args: [...args, ...COMMON, ...family, ...content], files };
+}
+
+/** GTID sets of the whole server do not belong into one database's dump (F16); neither do histograms. */
+const GTID = ['--set-gtid-purged=OFF', '--column-statistics=0'];
+
 function familyOptions(tool: Tool, parts: DumpParts): string[] {
   if (familyOf(tool) === 'MariaDB') return parts.history ? ['--dump-history'] : [];
-  // GTID sets of the whole server do not belong into one database's dump (F16); neither do histograms.
-  const options = ['--set-gtid-purged=OFF', '--column-statistics=0'];
   const seconds = Math.max(1, Math.ceil(parts.lockWaitMs / 1_000));
-  const mark = `@database_dump_run := '${parts.runId.replace(/[^\w-]/g, '')}'`;
-  const known = Number(tool.version.split('.')[0]) >= 9;
-  return known ? [...options, `--init-command=SET SESSION lock_wait_timeout = ${seconds}, ${mark.replace(':=', '=')}`] : options;
+  const mark = `@database_dump_run = '${parts.runId.replace(/[^\w-]/g, '')}'`;
+  const knowsInit = tool.major >= 9;
+  const init = `--init-command=SET SESSION lock_wait_timeout = ${seconds}, ${mark}`;
+  return knowsInit ? [...GTID, init] : GTID;
 }
 
 /**
@@ -74,7 +85,8 @@ function familyOptions(tool: Tool, parts: DumpParts): string[] {
 export function restoreCommand(tool: Tool, target: Connection): Command {
   const { args, files } = login(target, familyOf(tool));
   const family = familyOf(tool) === 'MariaDB' ? ['--sandbox'] : [];
-  const options = ['--batch', '--binary-mode', '--default-character-set=utf8mb4', '--max-allowed-packet=1G'];
+  // Comments stay in: they belong to the bodies of routines.
+  const options = ['--batch', '--binary-mode', '--comments', '--default-character-set=utf8mb4', '--max-allowed-packet=1G'];
   return { program: tool.path, args: [...args, ...options, ...family, '--', target.database], files };
 }
 

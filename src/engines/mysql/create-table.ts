@@ -4,6 +4,7 @@ export interface TableParts {
   readonly autoIncrement: string | undefined;
 }
 
+const HEAD = /^CREATE (?:TEMPORARY )?TABLE `(?:[^`]|``)+` \(/;
 const NAME = /^`((?:[^`]|``)+)`/;
 const KEY = /^(?:PRIMARY KEY|(?:UNIQUE |FULLTEXT |SPATIAL )?KEY `((?:[^`]|``)+)`)/;
 const CONSTRAINT = /^CONSTRAINT `((?:[^`]|``)+)` (FOREIGN KEY|CHECK|UNIQUE|PRIMARY KEY)/;
@@ -14,14 +15,13 @@ const PERIOD = /^PERIOD FOR (\S+)/;
  * The text is as the server writes it with an empty sql_mode.
  */
 export function tableParts(table: string, sql: string): TableParts {
-  const open = sql.indexOf('(');
-  const { items, end } = splitItems(sql, open + 1);
+  const { items, end } = splitItems(sql, HEAD.exec(sql)?.[0].length ?? 0);
   const parts = new Map<string, string>();
   let position = 0;
   for (const item of items) {
     const { key, isColumn } = describe(table, item, parts.size);
     if (isColumn) position += 1;
-    parts.set(key, isColumn ? `${position} ${item}` : item);
+    parts.set(key, isColumn ? `${position} ${withoutImpliedCharset(item)}` : item);
   }
   const { options, partitions } = splitOptions(sql.slice(end + 1));
   const autoIncrement = / AUTO_INCREMENT=(\d+)/.exec(outsideText(options))?.[1];
@@ -75,6 +75,12 @@ function splitOptions(rest: string): { options: string; partitions: string } {
   return at < 0
     ? { options: rest.trim(), partitions: '' }
     : { options: rest.slice(0, at).trim(), partitions: rest.slice(at).trim() };
+}
+
+/** MySQL says the character set beside a collation only where that was typed so: a restored copy says it everywhere. */
+function withoutImpliedCharset(column: string): string {
+  const match = / CHARACTER SET \w+(?= COLLATE \w+)/.exec(outsideText(column));
+  return match === null ? column : column.slice(0, match.index) + column.slice(match.index + match[0].length);
 }
 
 /** The same text with everything in quotes blanked, so that comments cannot pass for options. */

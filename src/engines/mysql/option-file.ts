@@ -37,8 +37,10 @@ export function optionFile(connection: Connection, family: Family): Secret {
     `port=${connection.port}`,
     `user=${optionValue(connection.user)}`,
     ...(connection.password === undefined ? [] : [`password=${optionValue(connection.password.reveal())}`]),
-    'loose-local-infile=0',
     ...tlsLines(connection, family),
+    // Only the interactive client knows this one.
+    '[mysql]',
+    'local-infile=0',
   ];
   return new Secret(`${lines.join('\n')}\n`);
 }
