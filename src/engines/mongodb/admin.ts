@@ -1,13 +1,13 @@
 import type { MongoClient } from 'mongodb';
 import { Failure, messageOf } from '../../domain/failure.ts';
 import type { Connection, DatabaseAdmin, SwapNames, Workbench } from '../engine.ts';
-import { withClient } from './dial.ts';
+import { APP_NAME, withClient } from './dial.ts';
 import { DIRTY_MARK, type Listed, listCollections, listDatabases } from './inventory.ts';
 import { isDirty } from './probe.ts';
 
 /** See DatabaseAdmin. */
 export function admin(bench: Workbench): DatabaseAdmin {
-  const at = <T>(server: Connection, use: (client: MongoClient) => Promise<T>) => withClient(server, bench.signal, use);
+  const at = <T>(server: Connection, use: (client: MongoClient) => Promise<T>) => withClient(bench, server, use);
   const inside = async (client: MongoClient, name: string) =>
     client.db(name).listCollections({}, { nameOnly: true }).toArray();
   return {
@@ -66,7 +66,7 @@ async function operations(client: MongoClient, database: string): Promise<Operat
       appName: text(appName),
       op: text(op),
     }))
-    .filter(({ ns, appName }) => ns.startsWith(`${database}.`) && appName !== 'database-dump');
+    .filter(({ ns, appName }) => ns.startsWith(`${database}.`) && !appName.startsWith(APP_NAME));
 }
 
 function text(value: unknown): string {

@@ -1,24 +1,27 @@
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
-import type { Connection } from '../engine.ts';
+import type { Connection, Workbench } from '../engine.ts';
 import { mongodbUri } from './address.ts';
 import { readAuthority } from './authority.ts';
 import { failureOf } from './failures.ts';
 
 const DIAL_MS = 10_000;
+/** How our own connections begin their name in the server's list of operations. */
+export const APP_NAME = 'database-dump';
 
 /** Values stay BSON objects, so that numbers keep their types. */
 export const EXACT = { promoteValues: false, promoteLongs: false, promoteBuffers: false, bsonRegExp: true } as const;
 
 /** Opens a client to exactly that server, and closes it after `use`. Errors of the driver come out as Failures. */
 export async function withClient<T>(
+  { signal, runId }: Pick<Workbench, 'signal' | 'runId'>,
   connection: Connection,
-  signal: AbortSignal,
   use: (client: MongoClient) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
   const client = await guarded(
     connection,
-    async () => new MongoClient(mongodbUri(connection), clientOptions(connection)),
+    async () =>
+      new MongoClient(mongodbUri(connection), { ...clientOptions(connection), appName: `${APP_NAME} ${runId}` }),
   );
   const stop = () => void client.close();
   signal.addEventListener('abort', stop, { once: true });
@@ -38,11 +41,11 @@ export async function withClient<T>(
 
 /** The same with the connection's own database at hand. */
 export function withDatabase<T>(
+  bench: Pick<Workbench, 'signal' | 'runId'>,
   connection: Connection,
-  signal: AbortSignal,
   use: (db: Db, client: MongoClient) => Promise<T>,
 ) {
-  return withClient(connection, signal, (client) => use(client.db(connection.database), client));
+  return withClient(bench, connection, (client) => use(client.db(connection.database), client));
 }
 
 /** A driver tries again until its time is up; whether to do so is for the run to decide, so the first refusal counts. */
@@ -66,7 +69,6 @@ function clientOptions(connection: Connection): MongoClientOptions {
   const { user, password } = connection;
   const ca = readAuthority(connection);
   return {
-    appName: 'database-dump',
     serverSelectionTimeoutMS: DIAL_MS,
     connectTimeoutMS: DIAL_MS,
     maxPoolSize: 4,

@@ -7,8 +7,8 @@ import { dumpCommand } from './commands.ts';
 import { planConsistency } from './consistency.ts';
 import { withClient } from './dial.ts';
 import { explainTool } from './failures.ts';
-import { type Listed, listAll, qualified, readObjects, readTables } from './inventory.ts';
-import { canReadOplog, findObstacles, readServer } from './probe.ts';
+import { type Listed, listAll, qualified, readObjects, readTables, SYSTEM_DATABASES } from './inventory.ts';
+import { canReadOplog, findObstacles, findWarnings, readServer } from './probe.ts';
 import { choose } from './selection.ts';
 import { requireTool } from './tools.ts';
 
@@ -19,7 +19,7 @@ import { requireTool } from './tools.ts';
 export async function openDump(bench: Workbench, source: Connection, request: DumpRequest): Promise<DumpSession> {
   checkRequest(source, request);
   const tool = requireTool(bench.tools, 'mongodump');
-  const facts = await withClient(source, bench.signal, (client) => inspect(client, source, request));
+  const facts = await withClient(bench, source, (client) => inspect(client, source, request));
   const { server, plan, chosen, exclude } = facts;
   let finish = (): void => undefined;
   const watch = new Promise<void>((resolve) => {
@@ -31,7 +31,7 @@ export async function openDump(bench: Workbench, source: Connection, request: Du
     serverVersion: server.version,
     toolVersion: tool.version,
     consistency: plan.consistency,
-    warnings: plan.warnings,
+    warnings: facts.warnings,
     snapshotAt: server.time,
     snapshotId: undefined,
     inventory: facts.inventory,
@@ -54,7 +54,9 @@ async function inspect(client: MongoClient, source: Connection, request: DumpReq
   const whole = source.database === '' && exclude.length === 0;
   const oplogReadable = await canReadOplog(client, server.deployment);
   const plan = planConsistency({ deployment: server.deployment, whole, oplogReadable });
-  return { server, plan, chosen, exclude, inventory: await readInventory(client, source, { request, chosen }) };
+  const warnings = [...plan.warnings, ...(await findWarnings(client, source))];
+  const inventory = await readInventory(client, source, { request, chosen });
+  return { server, plan, chosen, exclude, warnings, inventory };
 }
 
 async function readInventory(
@@ -91,6 +93,11 @@ function checkRequest(source: Connection, request: DumpRequest): void {
   if (request.type !== 'full' && request.type !== 'data') {
     throw new Failure('usage', `MongoDB has no ${request.type} backup.`, {
       remedy: 'Choose full (data and indexes) or data.',
+    });
+  }
+  if (SYSTEM_DATABASES.includes(source.database)) {
+    throw new Failure('usage', `${JSON.stringify(source.database)} is a database of the server itself.`, {
+      remedy: 'Name a database of yours, or none to back up the whole server with its users and roles.',
     });
   }
   if (source.database === '' && request.include.length + request.exclude.length > 0) {

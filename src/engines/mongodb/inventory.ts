@@ -10,7 +10,7 @@ import { EXACT, withClient } from './dial.ts';
 export const DIRTY_MARK = 'database_dump_restore_unfinished';
 
 /** Databases of the server itself: their content belongs to the deployment, not to an application. */
-const SYSTEM_DATABASES = ['admin', 'config', 'local'];
+export const SYSTEM_DATABASES = ['admin', 'config', 'local'];
 
 /** One collection or view as the server lists it. */
 export interface Listed {
@@ -47,6 +47,12 @@ export async function listAll(client: MongoClient, database: string): Promise<Li
   const lists: Listed[] = [];
   for (const name of names) lists.push(...(await listCollections(client.db(name))));
   return lists;
+}
+
+/** Collections that someone keeps among the server's own: they are dumped with a whole server, but not restored by it. */
+export async function listMisplaced(client: MongoClient): Promise<string[]> {
+  const found = await client.db('admin').listCollections({}, { nameOnly: true }).toArray();
+  return found.map(({ name }) => name).filter((name) => !name.startsWith('system.'));
 }
 
 /** The name of a collection in an inventory of this connection. */
@@ -109,7 +115,7 @@ export async function inventory(
   source: Connection,
   content: 'counts' | 'digests',
 ): Promise<Inventory> {
-  return withClient(source, bench.signal, async (client) => {
+  return withClient(bench, source, async (client) => {
     const listed = await listAll(client, source.database);
     return {
       objects: await readObjects(client, source, listed),

@@ -7,7 +7,10 @@ import type { ArchivedCollection } from './archive-format.ts';
 import { damaged } from './archive-units.ts';
 import { dataName, definitionObjects, tableKey } from './canonical.ts';
 
-/** Users, roles and settings of the server, and the oplog: in a dump of everything, but no collection of a user. */
+/**
+ * What is no collection of a user: users, roles and settings of the server, the oplog, and system collections, which a
+ * server makes by itself.
+ */
 export function isServersOwn({
   database,
   collection,
@@ -15,7 +18,10 @@ export function isServersOwn({
   readonly database: string;
   readonly collection: string;
 }): boolean {
-  return database === '' || ['admin', 'config', 'local'].includes(database) || collection.startsWith('$admin.');
+  const isSystem = collection.startsWith('system.') && collection !== 'system.js';
+  return (
+    database === '' || ['admin', 'config', 'local'].includes(database) || collection.startsWith('$admin.') || isSystem
+  );
 }
 
 /** What mongodump wrote down about a collection. */

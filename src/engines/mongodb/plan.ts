@@ -9,7 +9,7 @@ const blocked = (name: string, detail: string): PlanItem => ({ name, ok: false, 
 
 /** See Engine.plan. */
 export async function plan(bench: Workbench, origin: Origin, request: RestoreRequest): Promise<readonly PlanItem[]> {
-  return withClient(request.target, bench.signal, async (client) => {
+  return withClient(bench, request.target, async (client) => {
     const server = await readServer(client);
     return [
       toolItem(bench),

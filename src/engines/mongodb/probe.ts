@@ -4,7 +4,7 @@ import { tableKey } from './canonical.ts';
 import { type Deployment, deploymentOf, planConsistency } from './consistency.ts';
 import { withClient } from './dial.ts';
 import { needsLogin } from './failures.ts';
-import { DIRTY_MARK, type Listed, listAll, listDatabases, qualified } from './inventory.ts';
+import { DIRTY_MARK, type Listed, listAll, listDatabases, listMisplaced, qualified } from './inventory.ts';
 
 const UNAUTHORIZED = 13;
 
@@ -41,7 +41,7 @@ export async function canReadOplog(client: MongoClient, deployment: Deployment):
 
 /** See Engine.probe. */
 export async function probe(bench: Workbench, source: Connection): Promise<Probe> {
-  return withClient(source, bench.signal, async (client) => {
+  return withClient(bench, source, async (client) => {
     const server = await readServer(client);
     const privileges: Privilege[] = [];
     const canList = await mayDo(() => listAll(client, source.database));
@@ -62,7 +62,7 @@ export async function probe(bench: Workbench, source: Connection): Promise<Probe
       bytes: await sizeOf(client, source),
       tables: listed.filter(({ type }) => type !== 'view').map((one) => tableKey(qualified(source, one))),
       privileges,
-      warnings,
+      warnings: canList ? [...warnings, ...(await findWarnings(client, source))] : warnings,
       obstacles: canList ? await findObstacles(client, source, listed) : [],
     };
   });
@@ -136,6 +136,15 @@ export async function findObstacles(
     }
   }
   return obstacles;
+}
+
+/** What will be in a dump, or come back from it, otherwise than one would think. */
+export async function findWarnings(client: MongoClient, source: Connection): Promise<string[]> {
+  if (source.database !== '') return [];
+  const misplaced = await listMisplaced(client);
+  if (misplaced.length === 0) return [];
+  const names = misplaced.map((name) => JSON.stringify(name)).join(', ');
+  return [`Collections in the server's own database admin are dumped, but not restored by default: ${names}.`];
 }
 
 export async function isDirty(db: Db): Promise<boolean> {

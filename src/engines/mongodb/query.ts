@@ -13,7 +13,7 @@ const WRITING_STAGES = ['$out', '$merge'];
  */
 export async function query(bench: Workbench, source: Connection, statement: string): Promise<(string | null)[][]> {
   const command = readCommand(statement);
-  return withDatabase(source, bench.signal, async (db) => rowsOf(await db.command(command)));
+  return withDatabase(bench, source, async (db) => rowsOf(await db.command(command)));
 }
 
 function readCommand(statement: string): Document {

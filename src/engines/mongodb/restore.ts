@@ -22,13 +22,13 @@ export async function restore(
   const tool = requireTool(bench.tools, 'mongorestore');
   const work = planRestore(await readPrelude(plain.bytes()), job.origin, request);
   const databases = [...work.expected.keys()];
-  await withClient(request.target, bench.signal, async (client) => {
+  await withClient(bench, request.target, async (client) => {
     if (!request.inPlace) await requireEmpty(client, databases);
     for (const name of databases) await setMark(client, name, bench.runId);
     if (request.inPlace && work.choice.dataOnly) await emptyCollections(client, work.expected);
   });
   await runRestore(bench, plain, { program: tool.path, target: request.target, choice: work.choice, databases });
-  await withClient(request.target, bench.signal, async (client) => {
+  await withClient(bench, request.target, async (client) => {
     for (const [name, collections] of work.expected) await requireNames(client, name, collections);
     if (work.choice.drop && request.only.length === 0) await dropExtras(client, work.expected);
     for (const name of databases) await client.db(name).dropCollection(DIRTY_MARK);

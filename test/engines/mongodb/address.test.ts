@@ -181,7 +181,9 @@ describe('connection strings of MongoDB', () => {
     try {
       const connection = mongoConnection(server, { options: { replicaSet: 'rs0' } });
 
-      await withClient(connection, new AbortController().signal, (client) => client.db('db').command({ ping: 1 }));
+      await withClient({ signal: new AbortController().signal, runId: 'r' }, connection, (client) =>
+        client.db('db').command({ ping: 1 }),
+      );
 
       expect(dialled).toBe(0);
     } finally {

@@ -286,6 +286,12 @@ describeWithMongoTools('a MongoDB database', () => {
     expect(differences(await expectedOf(dumped), copy)).toEqual([]);
     expect([...target.databases.keys()]).not.toContain('admin');
     expect(report.notices).toEqual([expect.stringContaining('Users, roles and settings')]);
+    expect((await mongodb.probe(bench, whole)).warnings.join()).not.toContain('database admin');
+    await database(source, 'admin').collection('mine').insertOne({});
+    expect((await mongodb.probe(bench, whole)).warnings.join()).toContain('not restored by default: "mine"');
+    await expect(dumpAll(bench, mongoConnection(source, { database: 'admin' }))).rejects.toMatchObject({
+      code: 'usage',
+    });
     await expect(restoreInto(mongoConnection(target, { database: 'one' }), dumped)).rejects.toMatchObject({
       code: 'restore_refused',
     });
@@ -358,7 +364,7 @@ describeWithMongoTools('a MongoDB database', () => {
       client: '10.0.0.1:5',
       op: 'update',
     });
-    server.operations.push(one(1, 'shop.orders'), one(2, 'shopping.orders'), one(3, 'shop.x', 'database-dump'));
+    server.operations.push(one(1, 'shop.orders'), one(2, 'shopping.orders'), one(3, 'shop.x', 'database-dump run-1'));
     const admin = mongodb.admin(bench);
 
     expect(await admin.sessions(mongoConnection(server), 'shop')).toEqual([
