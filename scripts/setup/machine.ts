@@ -36,7 +36,7 @@ export function readMachine(): Machine {
     manager: (['brew', 'dnf', 'apk'] as const).find(isOnPath) ?? (isOnPath('apt-get') ? 'apt' : undefined),
     caches,
     cache: caches[0] ?? '',
-    inCi: process.env.CI === 'true',
+    inCi: ['true', '1'].includes(process.env.CI ?? ''),
   };
 }
 

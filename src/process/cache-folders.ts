@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 export interface CacheQuestion {
   readonly platform: NodeJS.Platform;
@@ -15,7 +15,7 @@ export const SHARED_CACHE = '/var/cache/database-dump';
 
 /** Private caches of tools, the writable one first; an ordinary user also reads the one root has filled. */
 export function cacheFolders({ platform, root, home, chosen, xdg }: CacheQuestion): readonly string[] {
-  if (chosen !== undefined && chosen !== '') return [chosen];
+  if (chosen !== undefined && chosen !== '') return [resolve(chosen)];
   if (root) return [SHARED_CACHE];
   return [join(ownCaches(platform, home, xdg), 'database-dump'), SHARED_CACHE];
 }

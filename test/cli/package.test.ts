@@ -8,13 +8,17 @@ const root = join(import.meta.dirname, '..', '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 const MINUTES = 60_000;
 
-/** npm as a person runs it: this test run's Node flags and npm settings are not theirs. */
+/** npm as a person runs it: this test run's Node, its flags and its npm settings are not theirs. */
 function npm(cwd: string, ...args: string[]) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS$)/i.test(name));
+  const path = (process.env.PATH ?? '')
+    .split(':')
+    .filter((folder) => !folder.includes('node_modules'))
+    .join(':');
   return spawnSync(args[0] === 'npx' ? 'npx' : 'npm', args[0] === 'npx' ? args.slice(1) : args, {
     cwd,
     encoding: 'utf8',
-    env: Object.fromEntries(inherited),
+    env: { ...Object.fromEntries(inherited), PATH: path },
   });
 }
 
