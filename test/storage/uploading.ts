@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Failure } from '../../src/domain/failure.ts';
 import { crc32Base64 } from '../../src/storage/crc32.ts';
 import type { Stat, Storage, Upload } from '../../src/storage/storage.ts';
@@ -59,4 +59,9 @@ export async function failureOf(work: Promise<unknown>): Promise<Failure> {
 
 export async function codeOf(work: Promise<unknown>): Promise<string> {
   return (await failureOf(work)).code;
+}
+
+/** For comparing large buffers: matchers walk them byte by byte. */
+export function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
