@@ -103,7 +103,7 @@ async function run(job: Job, source: Source, type: BackupOptions['type'] | 'glob
 
 function linesOf({ options, storage }: Job, { manifest, outcome, seconds }: Done): string[] {
   const warnings = manifest.body.warnings.map((warning) => `! ${warning}`);
-  const named = `  ${manifest.body.backup} is the name of this backup.`;
+  const named = `  name       ${manifest.body.backup}`;
   return [
     ...warnings,
     backupLine(manifest, storage.url, seconds),

@@ -1,8 +1,8 @@
 import type { Level } from '../../src/domain/backup.ts';
 import { FAILURES, type FailureCode } from '../../src/domain/failure.ts';
 import { counted, formatBytes, formatSeconds, formatShare } from '../../src/domain/figures.ts';
-import type { Difference } from '../../src/domain/inventory.ts';
 import type { BackupSummary, TrustedManifest, VerifyOutcome } from '../../src/pipeline/pipeline.ts';
+import { differenceLine } from '../../src/pipeline/report.ts';
 
 /** Words and documents about backups, the same in every command. */
 
@@ -73,7 +73,7 @@ export function verifiedDocument(manifest: TrustedManifest, outcome: VerifyOutco
     key: manifest.key,
     ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
     ...(outcome.restoreSeconds === undefined ? {} : { restoreSeconds: rounded(outcome.restoreSeconds) }),
-    differences: outcome.differences.map(differenceSentence),
+    differences: outcome.differences.map(differenceLine),
     notices: outcome.notices,
     warnings: body.warnings,
   };
@@ -81,28 +81,27 @@ export function verifiedDocument(manifest: TrustedManifest, outcome: VerifyOutco
 
 /** The verification's line or lines for people. */
 export function verifiedLines(manifest: TrustedManifest, outcome: VerifyOutcome, asked: Level): string[] {
+  const { reached, status, reason, restoreSeconds } = outcome;
   const failed = shortfall(outcome, asked);
   const tables = Object.keys(outcome.tables).length > 0 ? outcome.tables : manifest.body.inventory.tables;
-  const differences = outcome.reached === 3 ? `, ${counted(outcome.differences.length, 'difference')}` : '';
-  const words = `${levelWords(outcome.reached)}: ${tablesSentence(tables)}${differences} (level ${outcome.reached})`;
+  const compared = reached === 3 ? `, ${counted(outcome.differences.length, 'difference')}` : '';
+  const took = restoreSeconds === undefined ? '' : `, restored in ${formatSeconds(restoreSeconds)}`;
+  const words = `${levelWords(reached)}: ${tablesSentence(tables)}${compared}${took} (level ${reached})`;
   const mark = failed === undefined ? '✔' : '✘';
-  const lines = [`${mark} ${outcome.status.padEnd(10)} ${words}`];
-  if (outcome.reason !== undefined) lines.push(`  ${outcome.reason}`);
-  lines.push(...outcome.differences.map((difference) => `  ${differenceSentence(difference)}`));
-  lines.push(...outcome.notices.map((notice) => `  ${notice}`));
-  return lines;
+  const short = failed === 'level_not_reached' ? [`✘ level ${asked} was not reached`] : [];
+  return [
+    ...short,
+    `${short.length > 0 ? ' ' : mark} ${status.padEnd(10)} ${words}`,
+    ...(reason === undefined ? [] : [`  ${reason}`]),
+    ...outcome.differences.map((difference) => `  ${differenceLine(difference)}`),
+    ...outcome.notices.map((notice) => `  ${notice}`),
+  ];
 }
 
 export function backupLine(manifest: TrustedManifest, storeUrl: string, seconds: number): string {
   const { body } = manifest;
   const took = formatSeconds(seconds);
   return `✔ backup     ${body.database.name} → ${storeUrl}  ${sizesSentence(manifest)} in ${took} · sha256 ${body.stored.sha256.slice(0, 12)}…`;
-}
-
-export function differenceSentence({ kind, what, expected, found }: Difference): string {
-  if (kind === 'missing') return `${what} is missing`;
-  if (kind === 'extra') return `${what} is there but was not expected`;
-  return `${what}: expected ${expected}, found ${found}`;
 }
 
 /** One backup in the document of `list`. */

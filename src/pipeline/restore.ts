@@ -217,10 +217,9 @@ function refuseBlocked(items: readonly PlanItem[]): void {
   });
 }
 
-/** The engine looks at the server through an existing database, or at the server alone (an empty name). */
+/** In place the engine looks at the target itself; what becomes a new database is not there yet: at the server alone. */
 async function engineItems({ engine, bench }: Needs, source: RestoreSource, job: RestoreJob) {
-  const there = await engine.admin(bench).exists(job.target, job.target.database);
-  const target = there ? job.target : { ...job.target, database: '' };
+  const target = job.mode.kind === 'in-place' ? job.target : { ...job.target, database: '' };
   return engine.plan(bench, source.origin, requestFor(job, target));
 }
 
