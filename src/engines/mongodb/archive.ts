@@ -107,14 +107,15 @@ class ArchiveReader {
 
   end(): ArchiveSummary {
     if (this.#header === undefined) throw cutShort('its header is not complete');
-    if (this.#phase === 'header' || this.#phase === 'prelude')
-      throw cutShort('its list of collections is not complete');
-    for (const { facts, closed } of this.#collections.values()) {
-      if (closed === undefined) throw cutShort(`the collection ${quoted(facts)} has no end`);
-    }
-    if (this.#phase !== 'done') throw cutShort('its last block is not complete');
-    const collections = [...this.#collections.values()].map(({ closed }) => closed as ClosedCollection);
-    return { ...this.#header, collections };
+    if (this.#phase !== 'done') throw cutShort(this.#whatIsMissing());
+    const closed = [...this.#collections.values()].map((one) => one.closed);
+    return { ...this.#header, collections: closed.filter((one) => one !== undefined) };
+  }
+
+  #whatIsMissing(): string {
+    if (!this.preludeIsRead) return 'its list of collections is not complete';
+    const open = [...this.#collections.values()].find(({ closed }) => closed === undefined);
+    return open === undefined ? 'its last block is not complete' : `the collection ${quoted(open.facts)} has no end`;
   }
 
   #isDone(): boolean {
