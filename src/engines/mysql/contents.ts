@@ -27,8 +27,18 @@ export async function dropCode(server: Server, database: string, kinds: readonly
   for (const { kind, name } of await listCode(server, database)) {
     const group: CodeKind = kind === 'TRIGGER' ? 'trigger' : kind === 'VIEW' ? 'view' : kind === 'EVENT' ? 'event' : 'routine';
     if (!kinds.includes(group)) continue;
-    // Dropping a package takes its body along.
-    await server.run(`DROP ${kind} IF EXISTS ${qualified(database, name)}`);
+    await dropOne(server, kind, qualified(database, name));
+  }
+}
+
+/** Packages are known in one sql_mode only; dropping one takes its body along. */
+async function dropOne(server: Server, kind: string, name: string): Promise<void> {
+  const isPackage = kind.startsWith('PACKAGE');
+  if (isPackage) await server.run("SET SESSION sql_mode = 'ORACLE'");
+  try {
+    await server.run(`DROP ${kind} IF EXISTS ${name}`);
+  } finally {
+    if (isPackage) await server.run("SET SESSION sql_mode = ''");
   }
 }
 

@@ -17,6 +17,8 @@ export interface FilterRules {
   readonly roles: Readonly<Record<string, string>>;
   /** Only objects of these kinds, and no rows. */
   readonly kinds?: readonly ObjectKind[];
+  /** Events are made, but do not run. */
+  readonly disableEvents?: boolean;
 }
 
 /** What of a dump reaches the target, statement by statement; everything it does not know is refused (F71). */
@@ -128,6 +130,15 @@ export function restoreFilter(rules: FilterRules): RestoreFilter {
   function redefine(text: string, meaning: Meaning & { does: 'create' | 'drop' }): string {
     if (meaning.does === 'drop') return text;
     created.add(`${meaning.kind} ${meaning.name}`);
+    return withMappedDefiner(disabled(text, meaning), meaning);
+  }
+
+  function disabled(text: string, { kind }: Meaning & { does: 'create' | 'drop' }): string {
+    if (kind !== 'event' || rules.disableEvents !== true) return text;
+    return text.replace(/(\bON COMPLETION (?:NOT )?PRESERVE) ENABLE\b/, '$1 DISABLE');
+  }
+
+  function withMappedDefiner(text: string, meaning: Meaning & { does: 'create' | 'drop' }): string {
     const account = definerIn(text);
     if (account === undefined) return text;
     const mapped = rules.owners ? mappedDefiner(account, rules.roles) : undefined;

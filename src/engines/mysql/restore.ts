@@ -97,10 +97,11 @@ export interface SavedCode {
   readonly dump: Buffer;
   /** What of it to make again. */
   readonly kinds: readonly ObjectKind[];
+  readonly disableEvents?: boolean;
 }
 
 /** Makes saved definitions again in a database, as they were. */
-export async function replay(bench: Workbench, target: Connection, { dump, kinds }: SavedCode): Promise<void> {
+export async function replay(bench: Workbench, target: Connection, { dump, kinds, disableEvents = false }: SavedCode): Promise<void> {
   const about = await withServer(target, async ({ flavour, version }) => ({ family: flavour, version }));
   const client = chooseProgram(bench.tools, 'client', about);
   const rules: FilterRules = {
@@ -111,6 +112,7 @@ export async function replay(bench: Workbench, target: Connection, { dump, kinds
     owners: true,
     roles: {},
     kinds,
+    disableEvents,
   };
   async function* once() {
     yield dump;

@@ -149,7 +149,8 @@ function definitionOf(row: Row | undefined, prefix: string): (string | null | un
   return [text, row?.sql_mode, row?.character_set_client, row?.collation_connection, row?.['Database Collation']];
 }
 
-async function readFacts(server: Server, database: string): Promise<Record<string, string>> {
+/** Database-level facts in clear. */
+export async function readFacts(server: Server, database: string): Promise<Record<string, string>> {
   const extra = server.flavour === 'MariaDB' ? 'SCHEMA_COMMENT' : 'DEFAULT_ENCRYPTION';
   const read = (column: string) =>
     server.rows(
