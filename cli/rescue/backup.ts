@@ -168,5 +168,12 @@ function summarize(pieces: readonly Piece[]): Outcome {
 async function introduceKey({ rescue, screen }: Session): Promise<void> {
   const { signer, made } = await rescue.signer();
   if (!made) return;
-  screen.note(`Made a signing key in ${rescue.dataFolder}; its fingerprint is ${fingerprint(signer.publicKey)}.`);
+  screen.note(
+    `Made a signing key in ${rescue.dataFolder}; its fingerprint is ${grouped(fingerprint(signer.publicKey))}.`,
+  );
+}
+
+/** In fours, as in the recovery kit. */
+function grouped(hex: string): string {
+  return hex.match(/.{1,4}/g)?.join(' ') ?? hex;
 }

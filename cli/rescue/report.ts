@@ -86,12 +86,10 @@ export function verifiedLines(manifest: TrustedManifest, outcome: VerifyOutcome,
   const tables = Object.keys(outcome.tables).length > 0 ? outcome.tables : manifest.body.inventory.tables;
   const compared = reached === 3 ? `, ${counted(outcome.differences.length, 'difference')}` : '';
   const took = restoreSeconds === undefined ? '' : `, restored in ${formatSeconds(restoreSeconds)}`;
-  const words = `${levelWords(reached)}: ${tablesSentence(tables)}${compared}${took} (level ${reached})`;
-  const mark = failed === undefined ? '✔' : '✘';
-  const short = failed === 'level_not_reached' ? [`✘ level ${asked} was not reached`] : [];
+  const level = failed === 'level_not_reached' ? `level ${reached}; level ${asked} was asked for` : `level ${reached}`;
+  const words = `${levelWords(reached)}: ${tablesSentence(tables)}${compared}${took} (${level})`;
   return [
-    ...short,
-    `${short.length > 0 ? ' ' : mark} ${status.padEnd(10)} ${words}`,
+    `${failed === undefined ? '✔' : '✘'} ${status.padEnd(10)} ${words}`,
     ...(reason === undefined ? [] : [`  ${reason}`]),
     ...outcome.differences.map((difference) => `  ${differenceLine(difference)}`),
     ...outcome.notices.map((notice) => `  ${notice}`),
