@@ -12,7 +12,7 @@ export interface UrlSources {
 const DEFAULT_VARIABLE = 'DATABASE_URL';
 const LONGEST_FILE = 65_536;
 const OTHERS = 0o077;
-const PASSWORD_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^\s/@:]*:[^\s]*@/i;
+const PASSWORD_IN_URL = /[a-z][a-z0-9+.-]*:\/\/[^\s/@:]*:[^\s]*@/i;
 
 /** The URL an argument stands for: itself, `env:NAME`, `file:PATH`, or $DATABASE_URL where there is none. */
 export async function resolveDatabaseUrl(argument: string | undefined, sources: UrlSources): Promise<string> {
@@ -73,7 +73,7 @@ export function hideTypedPasswords(argv: readonly string[], setTitle: (title: st
 }
 
 function hidden(argument: string): string {
-  return argument.replace(/^([a-z][a-z0-9+.-]*:\/\/).*@/is, '$1…@');
+  return argument.replace(/([a-z][a-z0-9+.-]*:\/\/).*@/is, '$1…@');
 }
 
 export const TYPED_PASSWORD_WARNING =

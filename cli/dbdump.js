@@ -30,9 +30,10 @@ function isNewEnough(version) {
 function startWithOwnNode() {
   const program = ownNode();
   if (program === undefined) return refuse();
+  const rest = process.argv.slice(2);
   // Arguments may hold a password, and every user of the machine can read a process's arguments; the child hides its own.
-  const child = spawn(program, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), { stdio: 'inherit' });
   process.title = 'dbdump';
+  const child = spawn(program, [fileURLToPath(import.meta.url)].concat(rest), { stdio: 'inherit' });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.on('error', refuse);
