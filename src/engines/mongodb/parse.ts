@@ -45,13 +45,14 @@ export function readMetadata(archived: ArchivedCollection): {
 export async function parse(_bench: Workbench, plain: Plain, origin: Origin): Promise<ParseReport> {
   const { collections } = await readArchive(plain.bytes());
   const users = collections.filter((collection) => !isServersOwn(collection));
+  const prefixed = isWholeServer(users, origin);
   const tables = new Map<string, TableFacts>();
   const objects: [string, string][] = [];
   for (const collection of users) {
-    const name = nameIn(origin, collection, collection.collection);
+    const name = nameOf(collection, collection.collection, prefixed);
     objects.push(...definitionObjects({ name, type: collection.type, ...readMetadata(collection) }));
     const stored = dataName(collection.collection, collection.type);
-    if (collection.type !== 'view') tables.set(tableKey(nameIn(origin, collection, stored)), factsOf(collection));
+    if (collection.type !== 'view') tables.set(tableKey(nameOf(collection, stored, prefixed)), factsOf(collection));
   }
   if (origin.type === 'full') compareWithSource(origin, Object.fromEntries(objects));
   return { tables: Object.fromEntries(tables), values: {}, warnings: warningsFor(collections, users) };
@@ -61,8 +62,14 @@ function factsOf({ documents, digest }: ClosedCollection): TableFacts {
   return { rows: documents, digest };
 }
 
-function nameIn(origin: Origin, { database }: ArchivedCollection, name: string): string {
-  return origin.database === '' ? `${database}.${name}` : name;
+/** A foreign dump does not say what was meant; one database in it is taken for a dump of that database. */
+export function isWholeServer(users: readonly ArchivedCollection[], { database, inventory }: Origin): boolean {
+  if (inventory !== undefined) return database === '';
+  return new Set(users.map((collection) => collection.database)).size > 1;
+}
+
+function nameOf({ database }: ArchivedCollection, name: string, prefixed: boolean): string {
+  return prefixed ? `${database}.${name}` : name;
 }
 
 function compareWithSource(origin: Origin, objects: Readonly<Record<string, string>>): void {

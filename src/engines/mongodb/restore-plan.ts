@@ -2,7 +2,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { Origin, RestoreRequest } from '../engine.ts';
 import type { ArchivedCollection } from './archive-format.ts';
 import type { RestoreChoice } from './commands.ts';
-import { isServersOwn } from './parse.ts';
+import { isServersOwn, isWholeServer } from './parse.ts';
 import { choose } from './selection.ts';
 
 export interface RestoreWork {
@@ -63,13 +63,12 @@ function namespaceOf({ database, collection }: ArchivedCollection): string {
 function sourceDatabase(users: readonly ArchivedCollection[], origin: Origin, target: string): string | undefined {
   if (target === '') return undefined;
   const names = [...new Set(users.map(({ database }) => database))];
-  const [first = origin.database, ...others] = names;
-  if (others.length > 0) {
-    throw new Failure('restore_refused', `The dump holds several databases: ${names.join(', ')}.`, {
+  if (isWholeServer(users, origin)) {
+    throw new Failure('restore_refused', `The dump is of a whole server: ${names.join(', ') || 'without databases'}.`, {
       remedy: 'Restore it into a server without naming a database, or back up one database by itself.',
     });
   }
-  return first === '' ? target : first;
+  return names[0] ?? (origin.database === '' ? target : origin.database);
 }
 
 function chooseCollections(

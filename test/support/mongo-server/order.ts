@@ -1,6 +1,6 @@
 /** How MongoDB orders and equates values, as far as this server needs it. Decimal128 is compared as a double. */
 import { Decimal128 } from 'bson';
-import { documentOf, elementsOf, type RawElement } from './raw.ts';
+import { elementsOf, type RawElement } from './raw.ts';
 
 export interface RawValue {
   readonly type: number;
@@ -117,5 +117,3 @@ export function valueAt(document: Buffer, path: string): RawElement | undefined 
   const inner = elements.find(({ name }) => name === path.slice(0, dot));
   return inner?.type === 0x03 ? valueAt(inner.value, path.slice(dot + 1)) : undefined;
 }
-
-export const EMPTY_DOCUMENT = documentOf([]);
