@@ -8,8 +8,8 @@ const root = join(import.meta.dirname, '..', '..');
 /** Makes a Node say that it is an old one; a program it starts is not told. */
 const OLD = `--import=data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.1.0'}})`;
 const PROGRAM = `
-console.log(JSON.stringify({ node: process.versions.node, args: process.argv.slice(2) }));
 process.on('SIGTERM', () => process.exit(7));
+console.log(JSON.stringify({ node: process.versions.node, args: process.argv.slice(2) }));
 if (process.argv[2] === 'wait') setInterval(() => {}, 1_000);
 else process.exitCode = 3;
 `;
