@@ -12,6 +12,8 @@ export type Row = Readonly<Record<string, string | null>>;
 export interface Session {
   /** Rows of one statement, or of the last of several. Failures are thrown as the driver throws them. */
   rows(statement: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Rows of exactly one statement as arrays; several in one text are refused by the server. */
+  table(statement: string): Promise<(string | null)[][]>;
   /** Runs a `COPY … TO STDOUT`, handing over one line at a time, without its end. Returns how many there were. */
   copy(statement: string, onLine: (line: Buffer) => void): Promise<number>;
   /** Options this session was started with, for other clients of the same server. */
@@ -81,12 +83,12 @@ async function dial(source: Connection, wish: SessionWish, serverOptions: string
     password: () => source.password?.reveal() ?? '',
     database: source.database,
     application_name: wish.applicationName,
-    options: serverOptions === '' ? ' ' : serverOptions,
     ssl: tlsOptions(source),
     enableChannelBinding: true,
     connectionTimeoutMillis: connectSeconds(source) * 1000,
     types: { getTypeParser: () => (value: string) => value },
   });
+  setOptions(client, serverOptions);
   // An error between statements reaches the next statement; without a listener it would end the process.
   client.on('error', () => undefined);
   guardPassword(client, source);
@@ -106,10 +108,17 @@ async function dial(source: Connection, wish: SessionWish, serverOptions: string
   }
   return {
     rows: (text, values) => rows(client, text, values),
+    table: (text) => table(client, text),
     copy: (text, onLine) => copy(client, text, onLine),
     serverOptions,
     end,
   };
+}
+
+/** Not by the constructor, which falls back to a variable of our environment. */
+function setOptions(client: pg.Client, options: string): void {
+  const { connectionParameters } = client as unknown as { connectionParameters: { options: string } };
+  connectionParameters.options = options;
 }
 
 /** Names are resolved in pg_catalog alone, and text forms are those that pg_dump asks for. */
@@ -129,6 +138,11 @@ async function rows(client: pg.Client, text: string, values?: readonly unknown[]
   const result: unknown = await (values === undefined ? client.query(text) : client.query(text, [...values]));
   const last: unknown = Array.isArray(result) ? result.at(-1) : result;
   return (last as pg.QueryResult<Row>).rows;
+}
+
+async function table(client: pg.Client, text: string): Promise<(string | null)[][]> {
+  const wish = { text, rowMode: 'array', queryMode: 'extended' };
+  return (await client.query(wish as pg.QueryArrayConfig)).rows as (string | null)[][];
 }
 
 function tlsOptions(source: Connection): ConnectionOptions | false {

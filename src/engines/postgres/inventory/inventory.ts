@@ -69,21 +69,25 @@ export async function readInventory(session: Session, content: 'counts' | 'diges
 
 async function readContent(session: Session, tables: readonly Table[], content: 'counts' | 'digests') {
   const facts: Record<string, TableFacts> = {};
-  if (content === 'counts') {
-    for (const table of tables) facts[table.shown] = { rows: await countRows(session, table) };
-    facts[LARGE_OBJECTS] = { rows: await countLargeObjects(session) };
-    return facts;
-  }
-  return digestAll(session, tables);
+  if (content === 'digests') return digestAll(session, tables, true);
+  for (const table of tables) facts[table.shown] = { rows: await countRows(session, table) };
+  const objects = await countLargeObjects(session);
+  if (objects > 0) facts[LARGE_OBJECTS] = { rows: objects };
+  return facts;
 }
 
-/** Rows and digests of these tables and of all large objects. */
-export async function digestAll(session: Session, tables: readonly Table[]): Promise<Record<string, TableFacts>> {
+/** Rows and digests of these tables and of large objects, where there are any. */
+export async function digestAll(
+  session: Session,
+  tables: readonly Table[],
+  largeObjects: boolean,
+): Promise<Record<string, TableFacts>> {
   const facts: Record<string, TableFacts> = {};
   await inDatabaseEncoding(session, async () => {
     for (const table of tables) facts[table.shown] = await digestRows(session, table);
   });
-  facts[LARGE_OBJECTS] = await digestLargeObjects(session);
+  const objects = largeObjects ? await digestLargeObjects(session) : { rows: 0 };
+  if (objects.rows > 0) facts[LARGE_OBJECTS] = objects;
   return facts;
 }
 

@@ -28,15 +28,23 @@ export function matching<Item extends Named>(pattern: string, tables: readonly I
   return tables.filter((table) => spellings(table).some((spelling) => expression.test(spelling)));
 }
 
-/** Ids of the tables to keep of all. A pattern that means none is refused: a typing error must not become an empty backup. */
-export function selected<Item extends Named>(tables: readonly Item[], filter: Filter): Item[] {
+/**
+ * The tables to keep of all; parts go with what they are part of. A pattern that means none is refused: a typing error
+ * must not become an empty backup.
+ */
+export function selected<Item extends Named & { readonly partOf: readonly string[] }>(
+  tables: readonly Item[],
+  filter: Filter,
+): Item[] {
   const included = filter.include.length === 0 ? tables : tables.filter(among(filter.include, tables));
-  return included.filter((table) => !among(filter.exclude, tables)(table));
+  const excluded = among(filter.exclude, tables);
+  return included.filter((table) => !excluded(table));
 }
 
-function among<Item extends Named>(patterns: readonly string[], tables: readonly Item[]): (table: Item) => boolean {
+function among(patterns: readonly string[], tables: readonly Named[]) {
   const ids = new Set(patterns.flatMap((pattern) => requireMatch(pattern, tables).map(({ id }) => id)));
-  return ({ id }) => ids.has(id);
+  return ({ id, partOf }: { readonly id: string; readonly partOf: readonly string[] }) =>
+    ids.has(id) || partOf.some((whole) => ids.has(whole));
 }
 
 function requireMatch<Item extends Named>(pattern: string, tables: readonly Item[]): Item[] {
