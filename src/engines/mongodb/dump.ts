@@ -7,6 +7,7 @@ import { dumpCommand } from './commands.ts';
 import { planConsistency } from './consistency.ts';
 import { withClient } from './dial.ts';
 import { explainTool } from './failures.ts';
+import { openGlobals } from './globals.ts';
 import { type Listed, listAll, qualified, readObjects, readTables, SYSTEM_DATABASES } from './inventory.ts';
 import { canReadOplog, findObstacles, findWarnings, readServer } from './probe.ts';
 import { choose } from './selection.ts';
@@ -17,6 +18,7 @@ import { requireTool } from './tools.ts';
  * is counted and digested only where that was asked for.
  */
 export async function openDump(bench: Workbench, source: Connection, request: DumpRequest): Promise<DumpSession> {
+  if (request.type === 'globals') return openGlobals(bench, source, request);
   checkRequest(source, request);
   const tool = requireTool(bench.tools, 'mongodump');
   const facts = await withClient(bench, source, (client) => inspect(client, source, request));

@@ -92,6 +92,8 @@ const TOOL_WORDS: readonly (readonly [RegExp, FailureCode, string])[] = [
     'database_unreachable',
     REMEDIES.database_unreachable,
   ],
+  // mongodump may trip over itself while it gives up, and then does not say over what.
+  [/^panic: /, 'dump_failed', 'Run it again; if it ends so each time, look into the log of the MongoDB server.'],
 ];
 
 /** A better Failure than the exit status from a tool's own words; undefined when they say nothing that is known. */

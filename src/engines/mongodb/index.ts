@@ -18,7 +18,7 @@ export const mongodb: Engine & { readonly anonymous: true } = {
   defaultPort: 27_017,
   options: MONGODB_OPTIONS,
   anonymous: true,
-  types: ['full', 'data'],
+  types: ['full', 'data', 'globals'],
   extension: 'archive',
   probe,
   openDump,

@@ -6,6 +6,7 @@ import { type ClosedCollection, readArchive } from './archive.ts';
 import type { ArchivedCollection } from './archive-format.ts';
 import { damaged } from './archive-units.ts';
 import { dataName, definitionObjects, tableKey } from './canonical.ts';
+import { parseGlobals } from './globals.ts';
 
 /**
  * What is no collection of a user: users, roles and settings of the server, the oplog, and system collections, which a
@@ -43,6 +44,7 @@ export function readMetadata(archived: ArchivedCollection): {
  * a collection or index made, changed or dropped in between is a Failure `schema_changed`.
  */
 export async function parse(_bench: Workbench, plain: Plain, origin: Origin): Promise<ParseReport> {
+  if (origin.type === 'globals') return parseGlobals(plain, origin);
   const { collections } = await readArchive(plain.bytes());
   const users = collections.filter((collection) => !isServersOwn(collection));
   const prefixed = isWholeServer(users, origin);

@@ -23,6 +23,15 @@ export function planRestore(
       remedy: 'Choose full or data.',
     });
   }
+  if (origin.type === 'globals') {
+    throw new Failure(
+      'restore_refused',
+      'Users and roles belong to a whole server and are not restored by this program.',
+      {
+        remedy: 'Download the backup, look at it, and run: mongorestore --archive=FILE',
+      },
+    );
+  }
   const users = archived.filter((collection) => !isServersOwn(collection));
   const dataOnly = request.type === 'data' || origin.type === 'data';
   const from = sourceDatabase(users, origin, request.target.database);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { type Document, deserialize, EJSON } from 'bson';
+import { type Document, deserialize, EJSON, serialize } from 'bson';
 import { type Db, MongoClient } from 'mongodb';
 import { differences } from '../../../src/domain/inventory.ts';
 import type { Connection, Origin } from '../../../src/engines/engine.ts';
@@ -295,6 +295,38 @@ describeWithMongoTools('a MongoDB database', () => {
     await expect(restoreInto(mongoConnection(target, { database: 'one' }), dumped)).rejects.toMatchObject({
       code: 'restore_refused',
     });
+  });
+
+  it('saves roles, and users only where their password hashes were asked for', async () => {
+    const roles = [{ role: 'readWrite', db: 'shop' }];
+    const source = await start({ users: [{ name: 'app', password: 'x', roles }] });
+    const account = {
+      _id: 'admin.app',
+      user: 'app',
+      db: 'admin',
+      credentials: { 'SCRAM-SHA-256': { salt: 'canary' } },
+      roles,
+    };
+    source.put('admin', 'system.users', [Buffer.from(serialize(account))]);
+    source.put('admin', 'system.roles', [
+      Buffer.from(serialize({ _id: 'shop.clerk', role: 'clerk', db: 'shop', roles })),
+    ]);
+    const server = mongoConnection(source, { database: '', ...login('app', 'x') });
+
+    const open = await dumpAll(bench, server, { ...FULL, type: 'globals' });
+    const whole = await dumpAll(bench, server, { ...FULL, type: 'globals', passwordHashes: true });
+
+    expect(open.bytes.includes('canary')).toBe(false);
+    expect(whole.bytes.includes('canary')).toBe(true);
+    expect(Object.keys(open.origin.inventory?.objects ?? {})).toEqual(['role shop.clerk']);
+    expect(Object.keys(whole.origin.inventory?.objects ?? {})).toEqual(['user admin.app', 'role shop.clerk']);
+    expect(await mongodb.parse(bench, plainOf(bench, whole.bytes), whole.origin)).toMatchObject({ tables: {} });
+    const lacking = mongodb.parse(bench, plainOf(bench, open.bytes), whole.origin);
+    await expect(lacking).rejects.toMatchObject({
+      code: 'schema_changed',
+      message: expect.stringContaining('user admin.app'),
+    });
+    await expect(restoreInto(server, whole)).rejects.toMatchObject({ code: 'restore_refused' });
   });
 
   it('restores a foreign dump, of which nothing is known but its bytes', async () => {

@@ -2,7 +2,7 @@
 import { Binary, Long } from 'bson';
 import type { Call, CommandRule, ServerState } from './command.ts';
 import { numberOption, part } from './command.ts';
-import { documentOf, embedded, plain } from './raw.ts';
+import { documentOf, embedded, embeddedArray, plain } from './raw.ts';
 import { badValue, Refusal } from './refusal.ts';
 import { finishConversation, startConversation } from './scram.ts';
 import { MAX_MESSAGE_BYTES, replyOf } from './wire.ts';
@@ -123,6 +123,12 @@ function usersInfo(call: Call): Buffer {
   return replyOf({ users: accounts });
 }
 
+/** Roles that users made: the documents of `admin.system.roles`. */
+function rolesInfo(call: Call): Buffer {
+  const documents = call.state.store.find('admin', 'system.roles')?.documents.values() ?? [];
+  return replyOf({}, [embeddedArray('roles', [...documents])]);
+}
+
 function getParameter({ options }: Call): Buffer {
   if (options.featureCompatibilityVersion !== undefined) {
     return replyOf({ featureCompatibilityVersion: { version: '7.0' } });
@@ -169,6 +175,7 @@ export const SESSION_COMMANDS: Readonly<Record<string, CommandRule>> = {
   connectionStatus: { fields: ['showPrivileges'], open: true, run: connectionStatus },
   endSessions: { fields: [], open: true, run: () => replyOf({}) },
   usersInfo: { fields: ['showPrivileges', 'showCredentials', 'filter'], run: usersInfo },
+  rolesInfo: { fields: ['showPrivileges', 'showBuiltinRoles'], run: rolesInfo },
   getParameter: { fields: ['featureCompatibilityVersion'], run: getParameter },
   hostInfo: { fields: [], run: ({ state }) => replyOf({ system: { hostname: state.address } }) },
   serverStatus: {
