@@ -112,8 +112,12 @@ export function openOn(server: Address, config: Partial<S3Config> = {}, context:
     partsPerObject: 8192,
     ...config,
   };
-  return openStorage(whole, { partBytes: SMALL_PART, retry: QUICK_RETRIES, ...context });
+  const storage = openStorage(whole, { partBytes: SMALL_PART, retry: QUICK_RETRIES, ...context });
+  OPENED.push(storage);
+  return storage;
 }
+
+const OPENED: Storage[] = [];
 
 /** A server for one test and a store on it. */
 export async function withServer<T>(options: S3ServerOptions, work: (server: S3Server) => Promise<T>): Promise<T> {
@@ -121,6 +125,7 @@ export async function withServer<T>(options: S3ServerOptions, work: (server: S3S
   try {
     return await work(server);
   } finally {
+    for (const storage of OPENED.splice(0)) await storage.close();
     await server.close();
   }
 }

@@ -65,7 +65,7 @@ export function openSession(config: S3Config, context: StorageContext, clock: St
       ? (base ?? standardChain(config.region))
       : roleSource(config.role, roleOptions(config, context, base));
   const { signal, retry, random } = context;
-  return new RenewingSession(source, { now: () => clock.now(), signal, retry, random });
+  return new RenewingSession(source, { now: () => clock.sessionNow(), signal, retry, random });
 }
 
 function roleOptions(

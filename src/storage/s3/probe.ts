@@ -19,16 +19,29 @@ export async function probeBucket(calls: Calls, storage: Storage): Promise<Capab
   const key = `database-dump-probe/${randomUUID()}`;
   const body = Buffer.from(key);
   Object.assign(calls.mode, { checksums: false, conditions: false });
-  const stat = await storage.put(key, body);
+  const keys = [key, `${key}-sum`];
   try {
-    calls.mode.checksums = await refuses(calls, { ...put(calls, `${key}-sum`, body), ChecksumCRC32: WRONG_CRC });
-    calls.mode.conditions = await refuses(calls, { ...put(calls, key, body), IfNoneMatch: '*', ...sum(calls, body) });
-    await tryUpload(storage, key);
-    await readBack(storage, key, body);
-    return { conditionalWrites: calls.mode.conditions, checksums: calls.mode.checksums, versioned: isVersioned(stat) };
-  } finally {
-    await clean(calls, storage, [key, `${key}-sum`]);
+    const capabilities = await tryOut(calls, storage, { key, body });
+    await clean(calls, storage, keys);
+    return capabilities;
+  } catch (error) {
+    // What went wrong first says more than what then goes wrong in tidying up.
+    await clean(calls, storage, keys).catch(() => undefined);
+    throw error;
   }
+}
+
+async function tryOut(
+  calls: Calls,
+  storage: Storage,
+  { key, body }: { key: string; body: Uint8Array },
+): Promise<Capabilities> {
+  const stat = await storage.put(key, body);
+  calls.mode.checksums = await refuses(calls, { ...put(calls, `${key}-sum`, body), ChecksumCRC32: WRONG_CRC });
+  calls.mode.conditions = await refuses(calls, { ...put(calls, key, body), IfNoneMatch: '*', ...sum(calls, body) });
+  await tryUpload(storage, key);
+  await readBack(storage, key, body);
+  return { conditionalWrites: calls.mode.conditions, checksums: calls.mode.checksums, versioned: isVersioned(stat) };
 }
 
 type Put = ConstructorParameters<typeof PutObjectCommand>[0];

@@ -2,6 +2,7 @@ import {
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
+  type HeadObjectCommandInput,
   type HeadObjectCommandOutput,
 } from '@aws-sdk/client-s3';
 import { Failure } from '../../domain/failure.ts';
@@ -18,15 +19,34 @@ const GONE_STATUS = new Set([404, 405]);
 /** What the store says of one object version; undefined where there is none, or where a delete marker is the newest. */
 export async function headObject(calls: Calls, key: string, versionId?: string): Promise<Stat | undefined> {
   const input = { ...calls.object(key), ...versionOf(versionId), ChecksumMode: 'ENABLED' as const };
+  const step = readStep(key, versionId);
   const output = await orGone(() =>
-    calls.call(readStep(key, versionId), async (client, options) => {
+    calls.call(step, async (client, options) => {
       const reply = await client.send(new HeadObjectCommand(input), options);
       if (reply.ETag === undefined || reply.ContentLength === undefined)
         throw new MalformedReply('HeadObject without ETag or length');
       return reply;
     }),
-  );
+  ).catch((error: unknown) => explainHead(calls, error, { step, input }));
   return output === undefined ? undefined : statOf(key, output);
+}
+
+// The refusal of a HEAD has no words: that of a GET tells a denied key from a denied action.
+async function explainHead(
+  calls: Calls,
+  error: unknown,
+  { step, input }: { step: Step; input: HeadObjectCommandInput },
+): Promise<never> {
+  if (!(error instanceof Failure) || error.code !== 'storage_denied') throw error;
+  const reply = await orGone(() =>
+    calls.call(step, (client, options) => client.send(new GetObjectCommand({ ...input, Range: 'bytes=0-0' }), options)),
+  );
+  discard(reply);
+  throw error;
+}
+
+function discard(reply: GetObjectCommandOutput | undefined): void {
+  if (reply?.Body !== undefined && 'destroy' in reply.Body) reply.Body.destroy();
 }
 
 /** An object that can be read: `backup_archived` where it must be thawed, `backup_damaged` where it is another one, undefined where there is none. */
@@ -109,13 +129,14 @@ async function openBody(calls: Calls, stat: Stat, { at, end }: Place): Promise<A
     ...calls.object(stat.key),
     ...versionOf(stat.versionId),
     Range: `bytes=${at}-${end}`,
-    IfMatch: stat.etag,
+    ...(calls.mode.conditions ? { IfMatch: stat.etag } : {}),
   };
   const step = readStep(stat.key, stat.versionId);
   const reply = await calls
     .call(step, async (client, options) => {
       const output = await client.send(new GetObjectCommand(input), options);
       demandRange(output, at);
+      if (output.ETag !== stat.etag) throw damaged(stat.key, 'was replaced');
       return output;
     })
     .catch((error: unknown) => {
@@ -126,9 +147,10 @@ async function openBody(calls: Calls, stat: Stat, { at, end }: Place): Promise<A
 }
 
 // A store that ignores the range would have us take the wrong bytes for the right ones.
-function demandRange({ ContentRange, ETag, Body }: GetObjectCommandOutput, start: number): void {
+function demandRange(reply: GetObjectCommandOutput, start: number): void {
+  const { ContentRange, ETag, Body } = reply;
   if (ETag !== undefined && Body !== undefined && (ContentRange?.startsWith(`bytes ${start}-`) ?? start === 0)) return;
-  if (Body !== undefined && 'destroy' in Body) Body.destroy();
+  discard(reply);
   throw new MalformedReply('GetObject without the range that was asked for');
 }
 

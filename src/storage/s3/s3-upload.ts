@@ -11,7 +11,7 @@ import type { CompleteOptions, Stat, Storage, Upload } from '../storage.ts';
 import { MalformedReply } from './aws-error.ts';
 import type { Calls } from './calls.ts';
 import { listUploads } from './listing.ts';
-import { adopt, demandAbsent, demandWanted, encryption, type Wanted } from './writing.ts';
+import { adopt, demandAbsent, demandWanted, encryption, isDoubtful, type Wanted } from './writing.ts';
 
 const NO_CONTENT = 204;
 /** `Initiated` counts whole seconds. */
@@ -139,7 +139,7 @@ class S3Upload implements Upload {
         return VersionId === undefined ? {} : { versionId: VersionId };
       });
     } catch (error) {
-      const adopted = tries > 1 ? await adopt(this.#calls, wanted) : undefined;
+      const adopted = tries > 1 && isDoubtful(error) ? await adopt(this.#calls, wanted) : undefined;
       if (adopted === undefined) throw error;
       return adopted;
     }

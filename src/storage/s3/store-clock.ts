@@ -1,3 +1,5 @@
+const GRAIN_MS = 2_000;
+
 /** The store's clock as its `Date` headers show it (F34). They count whole seconds: half of one is added. */
 export class StoreClock {
   readonly #now: () => number;
@@ -26,6 +28,11 @@ export class StoreClock {
   /** The store's time, in milliseconds since 1970. */
   now(): number {
     return this.#now() + this.offsetMs;
+  }
+
+  /** The time to judge sessions by: ours, unless it is wrong by more than `Date` headers can be. */
+  sessionNow(): number {
+    return Math.abs(this.offsetMs) > GRAIN_MS ? this.now() : this.#now();
   }
 
   ours(): number {

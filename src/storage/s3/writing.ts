@@ -70,10 +70,15 @@ async function sendPut(
       ...versionId(output.VersionId),
     };
   } catch (error) {
-    const adopted = tries > 1 ? await adopt(calls, wanted) : undefined;
+    const adopted = tries > 1 && isDoubtful(error) ? await adopt(calls, wanted) : undefined;
     if (adopted === undefined) throw error;
     return adopted;
   }
+}
+
+/** Whether an earlier try may have succeeded although the last one failed so. */
+export function isDoubtful(error: unknown): boolean {
+  return error instanceof Failure && (error.code === 'storage_conflict' || error.code === 'storage_unreachable');
 }
 
 /** An object under our key that is what we were writing: our own, whose reply was lost (F28). Anything else is undefined. */
