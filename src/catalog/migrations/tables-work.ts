@@ -1,0 +1,159 @@
+/** What is backed up, where to, when, and what came of it. */
+export const WORK = `
+CREATE TABLE destinations (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  kind text NOT NULL,
+  name text NOT NULL,
+  labels jsonb NOT NULL DEFAULT '{}',
+  place jsonb NOT NULL,
+  state text NOT NULL DEFAULT 'created' CHECK (state IN ('created', 'verifying', 'verified', 'error')),
+  error text,
+  probes jsonb NOT NULL DEFAULT '[]',
+  capabilities jsonb,
+  verified_at timestamptz,
+  removed_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  version integer NOT NULL DEFAULT 1,
+  PRIMARY KEY (tenant_id, id)
+);
+CREATE TABLE databases (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  name text NOT NULL,
+  engine text NOT NULL,
+  settings jsonb NOT NULL,
+  sealed_secret bytea,
+  state text NOT NULL DEFAULT 'created' CHECK (state IN ('created', 'verifying', 'verified', 'error')),
+  error text,
+  probe jsonb,
+  verified_at timestamptz,
+  removed_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  version integer NOT NULL DEFAULT 1,
+  PRIMARY KEY (tenant_id, id)
+);
+CREATE TABLE schedules (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  database_id uuid NOT NULL,
+  destination_ids uuid[] NOT NULL,
+  name text NOT NULL,
+  cron text NOT NULL,
+  zone text NOT NULL,
+  settings jsonb NOT NULL,
+  enabled boolean NOT NULL DEFAULT true,
+  last_slot timestamptz,
+  next_slot timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  version integer NOT NULL DEFAULT 1,
+  PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, database_id) REFERENCES databases ON DELETE CASCADE
+);
+CREATE INDEX schedules_due ON schedules (next_slot) WHERE enabled;
+CREATE TABLE runs (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  kind text NOT NULL,
+  trigger text NOT NULL CHECK (trigger IN ('manual', 'schedule', 'api', 'system')),
+  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'succeeded', 'partly', 'failed', 'cancelled', 'interrupted', 'missed')),
+  database_id uuid,
+  schedule_id uuid,
+  slot timestamptz,
+  backup_id uuid,
+  request jsonb NOT NULL DEFAULT '{}',
+  attempt integer NOT NULL DEFAULT 0,
+  lease_token uuid,
+  lease_until timestamptz,
+  cancel_requested boolean NOT NULL DEFAULT false,
+  progress jsonb,
+  outcomes jsonb NOT NULL DEFAULT '[]',
+  code text,
+  cause text,
+  remedy text,
+  report jsonb,
+  queued_at timestamptz NOT NULL DEFAULT now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  version integer NOT NULL DEFAULT 1,
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, schedule_id, slot),
+  FOREIGN KEY (tenant_id, database_id) REFERENCES databases
+);
+CREATE INDEX runs_newest ON runs (tenant_id, queued_at DESC, id DESC);
+CREATE INDEX runs_live ON runs (state, lease_until) WHERE state IN ('queued', 'running');
+CREATE UNIQUE INDEX runs_one_backup_at_a_time ON runs (tenant_id, database_id) WHERE state = 'running' AND kind IN ('backup', 'restore');
+CREATE TABLE run_lines (
+  tenant_id uuid NOT NULL,
+  run_id uuid NOT NULL,
+  number integer NOT NULL,
+  at timestamptz NOT NULL DEFAULT now(),
+  text text NOT NULL,
+  PRIMARY KEY (tenant_id, run_id, number),
+  FOREIGN KEY (tenant_id, run_id) REFERENCES runs ON DELETE CASCADE
+);
+CREATE TABLE backups (
+  tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  id uuid NOT NULL,
+  manifest_id text NOT NULL,
+  database_id uuid,
+  destination_id uuid NOT NULL,
+  run_id uuid,
+  key text NOT NULL,
+  name text,
+  tags text[] NOT NULL DEFAULT '{}',
+  state text NOT NULL CHECK (state IN ('sealed', 'stored', 'good', 'suspect', 'lost', 'archived', 'deleting', 'deleted')),
+  level integer NOT NULL DEFAULT 0 CHECK (level BETWEEN 0 AND 3),
+  identity text NOT NULL,
+  plain_bytes bigint NOT NULL,
+  stored_bytes bigint NOT NULL,
+  manifest jsonb NOT NULL,
+  manifest_sha256 text NOT NULL,
+  snapshot_at timestamptz NOT NULL,
+  verified_at timestamptz,
+  level3_at timestamptz,
+  last_read_at timestamptz,
+  pin text,
+  locked_until timestamptz,
+  delete_after timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  version integer NOT NULL DEFAULT 1,
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, destination_id, key),
+  FOREIGN KEY (tenant_id, database_id) REFERENCES databases,
+  FOREIGN KEY (tenant_id, destination_id) REFERENCES destinations
+);
+CREATE INDEX backups_newest ON backups (tenant_id, created_at DESC, id DESC);
+CREATE INDEX backups_of_database ON backups (tenant_id, database_id, created_at DESC);
+CREATE TABLE holds (
+  tenant_id uuid NOT NULL,
+  backup_id uuid NOT NULL,
+  run_id uuid NOT NULL,
+  until timestamptz NOT NULL,
+  PRIMARY KEY (tenant_id, backup_id, run_id),
+  FOREIGN KEY (tenant_id, backup_id) REFERENCES backups ON DELETE CASCADE
+);
+CREATE TABLE reports (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  backup_id uuid NOT NULL,
+  body jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, backup_id) REFERENCES backups ON DELETE CASCADE
+);
+CREATE TABLE restores (
+  tenant_id uuid NOT NULL,
+  id uuid NOT NULL,
+  run_id uuid NOT NULL,
+  backup_id uuid NOT NULL,
+  database_id uuid NOT NULL,
+  request jsonb NOT NULL,
+  result jsonb,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, run_id) REFERENCES runs,
+  FOREIGN KEY (tenant_id, backup_id) REFERENCES backups,
+  FOREIGN KEY (tenant_id, database_id) REFERENCES databases
+);
+`;
