@@ -15,28 +15,34 @@ export function headerBytes(changes: Record<string, unknown> = {}): Buffer {
   return Buffer.from(serialize({ ...header, ...changes }));
 }
 
-export function announcement(collection: string, type = 'collection'): Buffer {
+export function announcement(collection: string, type = 'collection', db = 'db'): Buffer {
   const metadata = JSON.stringify({ indexes: [], uuid: '', collectionName: collection, type });
-  return Buffer.from(serialize({ db: 'db', collection, metadata, size: new Int32(0), type }));
+  return Buffer.from(serialize({ db, collection, metadata, size: new Int32(0), type }));
 }
 
-export function block(collection: string, documents: readonly Buffer[]): Buffer {
-  const header = serialize({ db: 'db', collection, EOF: false, CRC: Long.ZERO });
+export function block(collection: string, documents: readonly Buffer[], db = 'db'): Buffer {
+  const header = serialize({ db, collection, EOF: false, CRC: Long.ZERO });
   return Buffer.concat([header, ...documents, TERMINATOR_BYTES]);
 }
 
 /** The end-of-file block of a collection that held these documents. */
-export function endOf(collection: string, documents: readonly Buffer[]): Buffer {
+export function endOf(collection: string, documents: readonly Buffer[], db = 'db'): Buffer {
   const crc = new Crc64();
   for (const document of documents) crc.update(document);
-  return endBlock(collection, crc.value());
+  return endBlock(collection, crc.value(), db);
 }
 
-export function endBlock(collection: string, crc: bigint): Buffer {
-  const header = serialize({ db: 'db', collection, EOF: true, CRC: Long.fromBigInt(BigInt.asIntN(64, crc)) });
+export function endBlock(collection: string, crc: bigint, db = 'db'): Buffer {
+  const header = serialize({ db, collection, EOF: true, CRC: Long.fromBigInt(BigInt.asIntN(64, crc)) });
   return Buffer.concat([header, TERMINATOR_BYTES]);
 }
 
 export function prelude(...collections: readonly Buffer[]): Buffer {
   return Buffer.concat([MAGIC_BYTES, headerBytes(), ...collections, TERMINATOR_BYTES]);
+}
+
+/** A whole archive of one collection. */
+export function archiveOf(db: string, collection: string, documents: readonly Buffer[]): Buffer {
+  const announced = prelude(announcement(collection, 'collection', db));
+  return Buffer.concat([announced, block(collection, documents, db), endOf(collection, documents, db)]);
 }

@@ -141,16 +141,16 @@ export const ODD_NAMES: readonly string[] = [
   'very-long-'.repeat(20),
 ];
 
-/** Where raw documents can be put: our server. */
+/** Where raw documents can be put: our server, or any by way of mongorestore. */
 export interface Pot {
-  put(database: string, collection: string, documents: readonly Buffer[]): void;
+  put(database: string, collection: string, documents: readonly Buffer[]): void | Promise<void>;
 }
 
 /** Fills a database with every sample, index kind, collection option and odd name. */
 export async function fillFixture(db: Db, pot: Pot): Promise<void> {
   const types = BSON_SAMPLES.map(([name, sample]) => sampleDocument(name, sample));
-  pot.put(db.databaseName, 'every type', types);
-  pot.put(db.databaseName, 'ids', oddIds());
+  await pot.put(db.databaseName, 'every type', types);
+  await pot.put(db.databaseName, 'ids', oddIds());
   await db.createCollection('indexed');
   await db.command({ createIndexes: 'indexed', indexes: INDEX_SPECS });
   const rows = Array.from({ length: 300 }, (_, serial) => ({

@@ -338,6 +338,33 @@ describeWithMongoTools('faults of MongoDB', () => {
     }
   }, 120_000);
 
+  it('T22 F75 leaves a target complete or marked, whenever its restore is killed', async () => {
+    const source = await start();
+    await fillSmall(source);
+    const { bytes, origin } = await dumpAll(bench, mongoConnection(source));
+    const original = await mongodb.inventory(bench, mongoConnection(source), 'digests');
+    const kills = process.env.DATABASE_DUMP_SOAK === undefined ? 25 : 500;
+    const outcomes = { complete: 0, marked: 0 };
+    for (let kill = 0; kill < kills; kill += 1) {
+      const target = await start();
+      const place = mongoConnection(target, { database: 'copy' });
+      // Spread evenly over the time a restore takes here, so that early, middle and late ones are hit.
+      const hasty = { ...bench, runner: killing(bench, (kill * 160) / kills) };
+
+      const restored = await mongodb
+        .restore(hasty, plainOf(hasty, bytes), { origin, request: restoreRequest(place) })
+        .then(() => true)
+        .catch((error: Failure) => (error.code === 'restore_failed' ? false : Promise.reject(error)));
+
+      if (restored) expect(differences(original, await mongodb.inventory(bench, place, 'digests'))).toEqual([]);
+      expect(target.databases.get('copy')?.has(DIRTY_MARK)).toBe(!restored);
+      outcomes[restored ? 'complete' : 'marked'] += 1;
+      await target.close();
+    }
+
+    expect(outcomes.marked).toBeGreaterThan(0);
+  }, 120_000);
+
   it('F20 F76 notices a restore tool that leaves a collection out and ends well', async () => {
     const [source, target] = [await start(), await start()];
     await fillSmall(source);
@@ -417,6 +444,19 @@ const ORIGIN = {
   database: 'shop',
   inventory: undefined,
 } as const;
+
+/** Kills every program it starts, so many milliseconds later, as nobody could prepare for. */
+function killing({ runner }: Workbench, afterMs: number): Workbench['runner'] {
+  return {
+    place: runner.place,
+    start: (command, options) => {
+      const child = runner.start(command, options);
+      const timer = setTimeout(() => child.pid !== undefined && process.kill(child.pid, 'SIGKILL'), afterMs);
+      void child.ended.then(() => clearTimeout(timer));
+      return child;
+    },
+  };
+}
 
 async function dumpWith(command: Parameters<Workbench['runner']['start']>[0], { runner }: Workbench) {
   const child = runner.start(command, { stdin: 'ignore', stdout: 'pipe' });
