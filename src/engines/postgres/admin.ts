@@ -139,23 +139,30 @@ async function disconnect(session: Session, name: string): Promise<void> {
 }
 
 /** Both renames in one transaction: whatever happens, every database has its old name or every one its new. */
-async function swap(session: Session, { current, fresh, kept }: SwapNames): Promise<void> {
+async function swap(session: Session, names: SwapNames): Promise<void> {
+  const { current, fresh, kept } = names;
   for (const name of [current, fresh, kept]) requireName(name);
-  const rename = (from: string, to: string) => `alter database ${quoted(from)} rename to ${quoted(to)}`;
   for (let attempt = 1; ; attempt += 1) {
-    try {
-      await session.rows('begin');
-      await session.rows(rename(current, kept));
-      await session.rows(rename(fresh, current));
-      await session.rows('commit');
-      return;
-    } catch (error) {
-      await session.rows('rollback').catch(() => []);
-      if (!isInUse(error)) return notAllowed(`rename ${current}`)(error);
-      const open = [...(await sessionsOn(session, current)), ...(await sessionsOn(session, fresh))];
-      // Someone may have come and gone in between.
-      if (open.length > 0 || attempt === SWAP_TRIES) throw inUse(current, open);
-    }
+    const error = await renameBoth(session, names);
+    if (error === undefined) return;
+    if (!isInUse(error)) return notAllowed(`rename ${current}`)(error);
+    const open = [...(await sessionsOn(session, current)), ...(await sessionsOn(session, fresh))];
+    // Someone may have come and gone in between.
+    if (open.length > 0 || attempt === SWAP_TRIES) throw inUse(current, open);
+  }
+}
+
+async function renameBoth(session: Session, { current, fresh, kept }: SwapNames): Promise<unknown> {
+  const rename = (from: string, to: string) => `alter database ${quoted(from)} rename to ${quoted(to)}`;
+  try {
+    await session.rows('begin');
+    await session.rows(rename(current, kept));
+    await session.rows(rename(fresh, current));
+    await session.rows('commit');
+    return undefined;
+  } catch (error) {
+    await session.rows('rollback').catch(() => []);
+    return error;
   }
 }
 

@@ -100,9 +100,29 @@ export function restoreCommand(tool: Tool, target: Connection, wish: RestoreWish
   };
 }
 
+export interface ScriptWish {
+  readonly flags: readonly string[];
+  readonly entries?: readonly number[] | undefined;
+}
+
 /** An archive on standard input as SQL on standard output; no server is asked. */
-export function scriptCommand(tool: Tool, flags: readonly string[]): Command {
-  return { program: tool.path, args: ['--file=-', ...flags], bufferOutput: true };
+export function scriptCommand(tool: Tool, { flags, entries }: ScriptWish): Command {
+  const list = entries === undefined ? {} : { list: new Secret(listText(entries)) };
+  return {
+    program: tool.path,
+    args: ['--file=-', ...flags, ...(entries === undefined ? [] : [{ file: 'list', prefix: '--use-list=' }])],
+    files: list,
+    bufferOutput: true,
+  };
+}
+
+/** SQL on standard input in one transaction, stopping at the first error, without a configuration file. */
+export function sqlCommand(psql: Tool, target: Connection, wish: Omit<LibpqWish, 'clientMajor'>): Command {
+  return {
+    program: psql.path,
+    args: ['--no-psqlrc', '--no-password', '--quiet', '--set=ON_ERROR_STOP=1', '--single-transaction', '--file=-'],
+    ...libpqEnvironment(target, { ...wish, clientMajor: psql.major }),
+  };
 }
 
 /** Reads an archive to its end and keeps nothing: the format's own reader must be content. */

@@ -110,7 +110,10 @@ async function start(bench: Workbench, postgres: Tool, cluster: Cluster): Promis
       { stdout: 'ignore' },
     );
     const connection = connectionTo(port, cluster.password);
-    const gone = await becomesReady(bench, connection, child);
+    const gone = await becomesReady(bench, connection, child).catch(async (error: unknown) => {
+      await endServer(child);
+      throw error;
+    });
     if (gone === undefined) return { connection, stop: stopper(child, cluster.folder) };
     await endServer(child);
     // Between our look and the server's, another program may have taken the port.

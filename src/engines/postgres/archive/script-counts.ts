@@ -22,7 +22,7 @@ const COPY_LINE = /^COPY (.+?) (?:\((.*)\) )?FROM stdin;$/s;
  */
 export async function countByScript(bench: Workbench, plain: Plain, wish: Wish): Promise<ParseReport> {
   const reader = scriptReader(wish.digests);
-  const exit = await run(bench.runner, scriptCommand(wish.tool, ['--data-only']), {
+  const exit = await run(bench.runner, scriptCommand(wish.tool, { flags: ['--data-only'] }), {
     input: plain.bytes(),
     onOutput: (chunk) => reader.push(chunk),
     signal: bench.signal,

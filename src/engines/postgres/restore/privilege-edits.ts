@@ -60,26 +60,29 @@ function reasonAgainst(entry: TocEntry, target: Target): string | undefined {
 
 /** Extensions that are not to be had here, or only for a superuser; and comments on those that are not ours. */
 function editExtensions(list: EditList, target: Target): void {
+  const extensions = list.entries.filter(({ kind }) => kind === 'EXTENSION');
   const reasons = new Map<number, string>();
-  const strong = target.superuser || target.managedAdmin;
-  const foreign = new Set<number>();
-  for (const { id, kind, tag } of list.entries) {
-    if (kind !== 'EXTENSION') continue;
-    const installable = target.extensions.get(tag);
-    if (target.installed.has(tag)) {
-      if (!target.ownExtensions.has(tag)) foreign.add(id);
-    } else if (installable === undefined) reasons.set(id, `the extension ${tag} is not available on this server`);
-    else if (installable === 'superuser' && !strong)
-      reasons.set(id, `only a superuser may install the extension ${tag}`);
+  for (const { id, tag } of extensions) {
+    const reason = reasonAgainstExtension(tag, target);
+    if (reason !== undefined) reasons.set(id, reason);
   }
   list.leaveOut(reasons);
+  const foreign = extensions.filter(({ tag }) => target.installed.has(tag) && !target.ownExtensions.has(tag));
+  const ids = new Set(foreign.map(({ id }) => id));
   list.map((entry) => {
-    if (entry.kind !== 'COMMENT' || !entry.dependsOn.some((id) => foreign.has(id))) return entry;
-    list.note(`The ${words(entry)} is not restored: the extension is someone else’s.`, [
-      `comment extension ${entry.tag.replace(/^EXTENSION /, '')}`,
-    ]);
+    if (entry.kind !== 'COMMENT' || !entry.dependsOn.some((id) => ids.has(id))) return entry;
+    const name = entry.tag.replace(/^EXTENSION /, '');
+    list.note(`The ${words(entry)} is not restored: the extension is someone else’s.`, [`comment extension ${name}`]);
     return undefined;
   });
+}
+
+function reasonAgainstExtension(name: string, target: Target): string | undefined {
+  if (target.installed.has(name)) return undefined;
+  const installable = target.extensions.get(name);
+  if (installable === undefined) return `the extension ${name} is not available on this server`;
+  const strong = target.superuser || target.managedAdmin;
+  return installable === 'superuser' && !strong ? `only a superuser may install the extension ${name}` : undefined;
 }
 
 /** A table without its access method is still the table: it gets the default one. */

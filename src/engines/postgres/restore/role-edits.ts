@@ -9,13 +9,13 @@ const WITH_ROLES = new Set(['ACL', 'DEFAULT ACL', 'USER MAPPING']);
 
 /** Every role that an archive speaks of: owners, grantees, grantors, policies, mappings. */
 export function mentionedRoles(entries: readonly TocEntry[]): string[] {
-  const roles = new Set<string>();
-  for (const entry of entries) {
-    if (entry.owner !== '') roles.add(entry.owner);
-    if (WITH_ROLES.has(entry.kind)) for (const role of rolesOf(entry.definition)) roles.add(role);
-    if (entry.kind === 'POLICY') for (const role of policyRoles(entry.definition)) roles.add(role);
-  }
-  return [...roles];
+  return [...new Set(entries.flatMap(rolesOfEntry))];
+}
+
+function rolesOfEntry(entry: TocEntry): string[] {
+  const owner = entry.owner === '' ? [] : [entry.owner];
+  if (entry.kind === 'POLICY') return [...owner, ...policyRoles(entry.definition)];
+  return WITH_ROLES.has(entry.kind) ? [...owner, ...rolesOf(entry.definition)] : owner;
 }
 
 export interface RoleWish {

@@ -6,6 +6,8 @@ const BEFORE_ROLE = new Set(['TO', 'FROM', 'ROLE', 'AUTHORIZATION', 'FOR']);
 /** Words that may stand there and are no role. */
 const NO_ROLE = new Set(['public', 'role', 'user', 'session_authorization', 'default', 'none']);
 
+const NOTHING: Token = { kind: 'space', text: '' };
+
 /** What becomes of a role: another name, or undefined where there is none. */
 export type RoleMap = (role: string) => string | undefined;
 
@@ -42,7 +44,7 @@ function nextIsComma(statement: readonly Token[], index: number): boolean {
 /** All roles that an access list, default privileges or user mapping names. */
 export function rolesOf(definition: string): string[] {
   return statements(definition).flatMap((statement) =>
-    rolePlaces(statement).map((index) => identifier(statement[index] ?? { kind: 'space', text: '' }) ?? ''),
+    rolePlaces(statement).map((index) => identifier(statement[index] ?? NOTHING) ?? ''),
   );
 }
 
@@ -59,17 +61,16 @@ export function rewriteRoles(definition: string, map: RoleMap): Rewritten {
 }
 
 function renamed(statement: readonly Token[], places: readonly number[], map: RoleMap): string | { lost: string[] } {
+  const roles = places.map((index) => identifier(statement[index] ?? NOTHING) ?? '');
+  const lost = roles.filter((role) => map(role) === undefined);
+  if (lost.length > 0) return { lost };
   const copy = [...statement];
-  const lost: string[] = [];
-  for (const index of places) {
-    const token = statement[index];
-    const role = token === undefined ? undefined : identifier(token);
-    if (token === undefined || role === undefined) continue;
-    const to = map(role);
-    if (to === undefined) lost.push(role);
-    else if (to !== role) copy[index] = { kind: 'name', text: quoted(to) };
-  }
-  return lost.length > 0 ? { lost } : textOf(copy);
+  places.forEach((index, place) => {
+    const role = roles[place] ?? '';
+    const to = map(role) ?? role;
+    if (to !== role) copy[index] = { kind: 'name', text: quoted(to) };
+  });
+  return textOf(copy);
 }
 
 /** The roles that a policy is for, in `CREATE POLICY … TO a, b USING (…)`; none means everyone. */
@@ -97,7 +98,7 @@ function policyRange(definition: string) {
   const all = statements(definition).flat();
   const word = (token: Token, ...words: string[]) => token.kind === 'word' && words.includes(token.text.toUpperCase());
   const start = all.findIndex((token) => word(token, 'TO', 'USING', 'WITH'));
-  if (start < 0 || !word(all[start] ?? { kind: 'space', text: '' }, 'TO')) return { before: all, list: [], after: [] };
+  if (start < 0 || !word(all[start] ?? NOTHING, 'TO')) return { before: all, list: [], after: [] };
   const rest = all.findIndex((token, index) => index > start && (word(token, 'USING', 'WITH') || token.text === ';'));
   const end = rest < 0 ? all.length : rest;
   return { before: all.slice(0, start + 1), list: all.slice(start + 1, end), after: all.slice(end) };
