@@ -8,14 +8,17 @@ import { swapDatabases } from './swap.ts';
 
 /** Whole-database operations. The session never stands in the database it works on. */
 export function databaseAdmin(bench: Workbench): DatabaseAdmin {
-  const on = <T>(server: Connection, use: (session: Server) => Promise<T>) => withServer({ ...server, database: '' }, use);
+  const on = <T>(server: Connection, use: (session: Server) => Promise<T>) =>
+    withServer({ ...server, database: '' }, use);
   return {
     list: (server) => on(server, listDatabases),
     exists: (server, name) => on(server, async (session) => databaseExists(session, name)),
     isEmpty: (server, name) => on(server, (session) => isEmpty(session, name)),
     create: (server, name, facts) => on(server, (session) => createDatabase(session, name, facts)),
-    drop: (server, name) => on(server, (session) => session.run(`DROP DATABASE IF EXISTS ${quoteName(checkedName(name))}`)),
-    sessions: (server, name) => on(server, async (session) => (await sessionsOn(session, name)).map(({ line }) => line)),
+    drop: (server, name) =>
+      on(server, (session) => session.run(`DROP DATABASE IF EXISTS ${quoteName(checkedName(name))}`)),
+    sessions: (server, name) =>
+      on(server, async (session) => (await sessionsOn(session, name)).map(({ line }) => line)),
     disconnect: (server, name) => on(server, (session) => disconnect(session, name)),
     swap: (server, names) => swapDatabases(bench, server, names),
   };

@@ -86,7 +86,13 @@ export function restoreCommand(tool: Tool, target: Connection): Command {
   const { args, files } = login(target, familyOf(tool));
   const family = familyOf(tool) === 'MariaDB' ? ['--sandbox'] : [];
   // Comments stay in: they belong to the bodies of routines.
-  const options = ['--batch', '--binary-mode', '--comments', '--default-character-set=utf8mb4', '--max-allowed-packet=1G'];
+  const options = [
+    '--batch',
+    '--binary-mode',
+    '--comments',
+    '--default-character-set=utf8mb4',
+    '--max-allowed-packet=1G',
+  ];
   return { program: tool.path, args: [...args, ...options, ...family, '--', target.database], files };
 }
 

@@ -40,22 +40,24 @@ function readAt(parts: readonly Part[], limit: number, family: Family): Reading 
 
 function split(text: string): Part[] {
   const parts: Part[] = [];
-  let version: number | undefined;
-  let mariaOnly = false;
-  let code = '';
+  let part: Part = { text: '', version: undefined, mariaOnly: false };
   for (const token of tokens(text)) {
-    const tag = TAG.exec(token);
-    if (tag === null && !(token === '*/' && version !== undefined)) {
-      code += isPlainComment(token) ? ' ' : token;
+    const begun = beginning(token, part);
+    if (begun === undefined) {
+      part = { ...part, text: part.text + (isPlainComment(token) ? ' ' : token) };
       continue;
     }
-    parts.push({ text: code, version, mariaOnly });
-    code = '';
-    version = tag === null ? undefined : Number(tag[2] ?? 0);
-    mariaOnly = tag?.[1] === 'M';
+    parts.push(part);
+    part = begun;
   }
-  parts.push({ text: code, version, mariaOnly });
-  return parts;
+  return [...parts, part];
+}
+
+/** The part that starts behind this token: in a conditional comment, or after one. */
+function beginning(token: string, { version }: Part): Part | undefined {
+  const tag = TAG.exec(token);
+  if (tag !== null) return { text: '', version: Number(tag[2] ?? 0), mariaOnly: tag[1] === 'M' };
+  return token === '*/' && version !== undefined ? { text: '', version: undefined, mariaOnly: false } : undefined;
 }
 
 const TOKEN = new RegExp(

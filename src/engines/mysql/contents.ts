@@ -23,13 +23,17 @@ export async function dropContent(server: Server, database: string, only: readon
 }
 
 /** Drops definitions that hold no rows. */
-export async function dropCode(server: Server, database: string, kinds: readonly CodeKind[] = EVERY_CODE): Promise<void> {
+export async function dropCode(
+  server: Server,
+  database: string,
+  kinds: readonly CodeKind[] = EVERY_CODE,
+): Promise<void> {
   for (const { kind, name } of await listCode(server, database)) {
-    const group: CodeKind = kind === 'TRIGGER' ? 'trigger' : kind === 'VIEW' ? 'view' : kind === 'EVENT' ? 'event' : 'routine';
-    if (!kinds.includes(group)) continue;
-    await dropOne(server, kind, qualified(database, name));
+    if (kinds.includes(GROUPS[kind] ?? 'routine')) await dropOne(server, kind, qualified(database, name));
   }
 }
+
+const GROUPS: Readonly<Record<string, CodeKind>> = { TRIGGER: 'trigger', VIEW: 'view', EVENT: 'event' };
 
 /** Packages are known in one sql_mode only; dropping one takes its body along. */
 async function dropOne(server: Server, kind: string, name: string): Promise<void> {

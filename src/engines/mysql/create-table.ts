@@ -51,23 +51,22 @@ const TOKEN = /`(?:[^`]|``)*`|'(?:[^'\\]|\\[\s\S]|'')*'|[\s\S]/g;
 
 /** Items between the outer parentheses, split at commas of their own level; `end` is where the closing one stands. */
 function splitItems(sql: string, from: number): { items: string[]; end: number } {
+  const shadow = outsideText(sql);
   const items: string[] = [];
   let depth = 0;
-  let item = '';
+  let start = from;
   let at = from;
-  for (const [token] of sql.slice(from).matchAll(TOKEN)) {
-    if (token === ')' && depth === 0) break;
-    at += token.length;
-    if (token === '(') depth += 1;
-    if (token === ')') depth -= 1;
-    if (token === ',' && depth === 0) {
-      items.push(item.trim());
-      item = '';
-    } else item += token;
+  for (; at < sql.length && depth >= 0; at += 1) {
+    depth += DEPTH[shadow[at] ?? ''] ?? 0;
+    const ends = depth < 0 || (depth === 0 && shadow[at] === ',');
+    if (!ends) continue;
+    items.push(sql.slice(start, at).trim());
+    start = at + 1;
   }
-  items.push(item.trim());
-  return { items, end: at };
+  return { items, end: at - 1 };
 }
+
+const DEPTH: Readonly<Record<string, number>> = { '(': 1, ')': -1 };
 
 function splitOptions(rest: string): { options: string; partitions: string } {
   const shadow = outsideText(rest);

@@ -7,9 +7,7 @@ export const SYSTEM = ['information_schema', 'mysql', 'ndbinfo', 'performance_sc
 const LONGEST_NAME = 64;
 
 export async function databaseExists(session: Server, name: string): Promise<boolean> {
-  const rows = await session.rows(
-    `SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${quoteText(name)}`,
-  );
+  const rows = await session.rows(`SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${quoteText(name)}`);
   return rows.length > 0;
 }
 
@@ -45,7 +43,8 @@ function isWord(text: string | undefined): boolean {
 
 /** Names that the server would take for something else, or would cut. */
 export function checkedName(name: string): string {
-  const bad = name === '' || [...name].length > LONGEST_NAME || name.endsWith(' ') || SYSTEM.includes(name.toLowerCase());
+  const bad =
+    name === '' || [...name].length > LONGEST_NAME || name.endsWith(' ') || SYSTEM.includes(name.toLowerCase());
   if (!bad) return name;
   throw new Failure('usage', `${JSON.stringify(name)} cannot be the name of a database here.`, {
     remedy: 'Use 1 to 64 characters, none of them a space at the end, and no name of a system database.',

@@ -20,9 +20,11 @@ export function definerIn(text: string): string | undefined {
 
 /** The same statement with another definer; with none, the object belongs to whoever restores it. */
 export function withDefiner(text: string, account: string | undefined): string {
-  return text.replace(CLAUSE, (_, before: string, _user: string, _host: string | undefined, space: string) => {
-    return account === undefined ? before : `${before}DEFINER=${latinAccount(account)}${space}`;
-  });
+  const match = CLAUSE.exec(text);
+  if (match === null) return text;
+  const [whole, before = '', , , space = ''] = match;
+  const clause = account === undefined ? '' : `DEFINER=${latinAccount(account)}${space}`;
+  return `${before}${clause}${text.slice(whole.length)}`;
 }
 
 /** Old account → new one: exactly named first, then by user name alone, which keeps the host unless the new one names its own. */

@@ -1,5 +1,5 @@
 import { Failure } from '../../domain/failure.ts';
-import { type RowReader, rowReader } from './row-reader.ts';
+import { RowReader } from './row-reader.ts';
 import { modeTracker } from './sql-mode.ts';
 
 /** What a dump is made of, in order. Text has one character a byte. */
@@ -19,13 +19,6 @@ export interface ScannerEvents {
   onRow(digest: string): void;
 }
 
-/** Reads a dump as its client does, and refuses what client and server might read differently. */
-export interface DumpScanner {
-  push(chunk: Uint8Array): Piece[];
-  /** The last pieces. Throws `dump_incomplete` unless the dump ends with its own end marker, whole (F4). */
-  finish(): Piece[];
-}
-
 /** A statement that is no INSERT is held whole: definitions, not rows. */
 const LONGEST_STATEMENT = 64 * 1024 * 1024;
 /** Bytes that must be in sight to tell what begins here: `/*!`, `-- `, a delimiter, the sandbox line. */
@@ -34,248 +27,261 @@ const LONGEST_COMMENT = 200;
 const END_MARKER = /^-- Dump completed(?: on \d{4}-\d\d-\d\d +\d{1,2}:\d\d:\d\d)?\r?$/;
 const DELIMITER = /^(?:;{1,4}|\${1,4}|\/\/|\|{1,2})$/;
 /** A switch of MariaDB's client at which MySQL's and old ones stop: left out, since ours gets it as an option (F17). */
+const SANDBOX_TEXT = '/*M!999999\\- enable the sandbox mode */';
 const SANDBOX_LINE = /^\/\*M?!999999\\- enable the sandbox mode \*\//;
 
 type State = 'code' | 'text' | 'line-comment' | 'block-comment' | 'delimiter-line' | 'rows';
 
-export function dumpScanner(events: ScannerEvents): DumpScanner {
-  const mode = modeTracker();
-  let state: State = 'code';
-  let bytes: Buffer = Buffer.alloc(0);
-  let offset = 0;
-  let delimiter = ';';
-  let quote = 0;
+/** Reads a dump as its client does, and refuses what client and server might read differently. */
+export class DumpScanner {
+  readonly #events: ScannerEvents;
+  readonly #mode = modeTracker();
+  #state: State = 'code';
+  #bytes: Buffer = Buffer.alloc(0);
+  #offset = 0;
+  #delimiter = ';';
+  #quote = 0;
   /** Where the statement's text not yet in `parts` begins in `bytes`; -1 before a statement. */
-  let mark = -1;
-  let parts: Buffer[] = [];
-  let partBytes = 0;
-  let firstWord = '';
-  let word = '';
-  let depth = 0;
-  let comment = '';
-  let complete = false;
-  let rows: RowReader | undefined;
-  let pieces: Piece[] = [];
+  #mark = -1;
+  #parts: Buffer[] = [];
+  #partBytes = 0;
+  #firstWord = '';
+  #word = '';
+  #depth = 0;
+  #comment = '';
+  #complete = false;
+  #rows: RowReader | undefined;
+  #pieces: Piece[] = [];
 
-  function push(chunk: Uint8Array): Piece[] {
-    bytes = bytes.length === 0 ? toBuffer(chunk) : Buffer.concat([bytes, chunk]);
-    return consume(LOOK_AHEAD);
+  constructor(events: ScannerEvents) {
+    this.#events = events;
   }
 
-  function finish(): Piece[] {
-    const last = consume(0);
-    if (state !== 'code' || mark >= 0 || word !== '' || bytes.length > 0 || !complete) throw incomplete(offset);
+  push(chunk: Uint8Array): Piece[] {
+    this.#bytes = this.#bytes.length === 0 ? toBuffer(chunk) : Buffer.concat([this.#bytes, chunk]);
+    return this.#consume(LOOK_AHEAD);
+  }
+
+  /** The last pieces. Throws `dump_incomplete` unless the dump ends with its own end marker, whole (F4). */
+  finish(): Piece[] {
+    const last = this.#consume(0);
+    // A statement begun after the marker has taken it back.
+    if (this.#state !== 'code' || this.#bytes.length > 0 || !this.#complete) throw incomplete(this.#offset);
     return last;
   }
 
   /** Reads as far as it can be told what it is; the rest waits for the next chunk. */
-  function consume(lookAhead: number): Piece[] {
-    pieces = [];
+  #consume(lookAhead: number): Piece[] {
+    this.#pieces = [];
     let at = 0;
-    while (at < bytes.length && (state === 'rows' || at < bytes.length - lookAhead)) {
-      const next = step(at);
-      if (next === at && state !== 'rows') break;
-      at = next;
+    for (let next = 0; ; at = next) {
+      const end = this.#state === 'rows' ? this.#bytes.length : this.#bytes.length - lookAhead;
+      if (at >= end) break;
+      next = this.#step(at);
+      if (next === at) break;
     }
-    holdBack(at);
-    return pieces;
+    this.#holdBack(at);
+    return this.#pieces;
   }
 
-  function holdBack(at: number): void {
-    if (mark >= 0) {
-      parts.push(Buffer.from(bytes.subarray(mark, at)));
-      partBytes += at - mark;
-      mark = 0;
-      if (partBytes > LONGEST_STATEMENT) throw damaged(offset, 'a statement never ends');
+  #holdBack(at: number): void {
+    if (this.#mark >= 0) {
+      this.#parts.push(Buffer.from(this.#bytes.subarray(this.#mark, at)));
+      this.#partBytes += at - this.#mark;
+      this.#mark = 0;
+      if (this.#partBytes > LONGEST_STATEMENT) throw damaged(this.#offset, 'a statement never ends');
     }
-    offset += at;
-    bytes = Buffer.from(bytes.subarray(at));
+    this.#offset += at;
+    this.#bytes = Buffer.from(this.#bytes.subarray(at));
   }
 
-  function step(at: number): number {
-    switch (state) {
+  #step(at: number): number {
+    switch (this.#state) {
       case 'rows':
-        return readRows(at);
+        return this.#readRows(at);
       case 'code':
-        return readCode(at);
+        return this.#readCode(at);
       case 'text':
-        return readText(at);
+        return this.#readText(at);
       case 'block-comment':
-        return readBlockComment(at);
+        return this.#readBlockComment(at);
       default:
-        return readLine(at);
+        return this.#readLine(at);
     }
   }
 
-  function readRows(at: number): number {
-    const end = rows?.read(bytes, at) ?? -1;
-    const until = end < 0 ? bytes.length : end;
-    pieces.push({ kind: 'rows', bytes: bytes.subarray(at, until) });
+  #readRows(at: number): number {
+    const end = this.#rows?.read(this.#bytes, at) ?? -1;
+    const until = end < 0 ? this.#bytes.length : end;
+    this.#pieces.push({ kind: 'rows', bytes: this.#bytes.subarray(at, until) });
     if (end >= 0) {
-      rows = undefined;
-      state = 'code';
+      this.#rows = undefined;
+      this.#state = 'code';
     }
     return until;
   }
 
-  function readCode(at: number): number {
-    const byte = bytes[at] ?? 0;
+  #readCode(at: number): number {
+    const byte = this.#bytes[at] ?? 0;
     if (WORD[byte] === 1) {
-      begin(at);
-      word += String.fromCharCode(byte);
+      this.#begin(at);
+      this.#word += String.fromCharCode(byte);
       return at + 1;
     }
-    if (word !== '') {
-      endWord(at, byte);
+    if (this.#word !== '') {
+      this.#endWord(at, byte);
       // Not code any more: the word was DELIMITER or VALUES.
-      if (state !== 'code') return at === bytes.length ? at : step(at);
+      if (this.#state !== 'code') return this.#step(at);
     }
-    return readToken(at, byte);
+    return this.#readToken(at, byte);
   }
 
-  function readToken(at: number, byte: number): number {
-    if (startsWith(bytes, at, delimiter)) return endStatement(at);
+  #readToken(at: number, byte: number): number {
+    if (startsWith(this.#bytes, at, this.#delimiter)) return this.#endStatement(at);
     const kind = TOKENS[byte];
     if (kind === 'quote') {
-      begin(at);
-      quote = byte;
-      state = 'text';
+      this.#begin(at);
+      this.#quote = byte;
+      this.#state = 'text';
       return at + 1;
     }
-    if (kind === 'comment') return readMaybeComment(at, byte);
-    if (kind === 'backslash') throw clientCommand(offset + at);
-    if (byte === 0x28) depth += 1;
-    else if (byte === 0x29) depth -= 1;
+    if (kind === 'comment') return this.#readMaybeComment(at, byte);
+    if (kind === 'backslash') throw clientCommand(this.#offset + at);
+    if (byte === 0x28) this.#depth += 1;
+    else if (byte === 0x29) this.#depth -= 1;
     // White space before a statement belongs to none.
-    if (byte > 0x20) begin(at);
+    if (byte > 0x20) this.#begin(at);
     return at + 1;
   }
 
   /** Conditional comments and hints are code: what is in them is read like the rest. */
-  function readMaybeComment(at: number, byte: number): number {
-    const start = bytes.toString('latin1', at, at + LOOK_AHEAD);
-    if (mark < 0 && SANDBOX_LINE.test(start)) return at + start.indexOf('*/') + 2;
-    if (/^(?:#|--(?:[\0-\x20]|$))/.test(start)) return startComment('line-comment', at);
-    if (/^\/\*(?!M?!|\+)/.test(start)) return startComment('block-comment', at);
-    begin(at);
+  #readMaybeComment(at: number, byte: number): number {
+    const start = this.#bytes.toString('latin1', at, at + LOOK_AHEAD);
+    if (this.#mark < 0 && SANDBOX_LINE.test(start)) return at + start.indexOf('*/') + 2;
+    if (start.includes('\\') && SANDBOX_TEXT.startsWith(start)) throw incomplete(this.#offset + at);
+    if (/^(?:#|--(?:[\0-\x20]|$))/.test(start)) return this.#startComment('line-comment', at);
+    if (/^\/\*(?!M?!|\+)/.test(start)) return this.#startComment('block-comment', at);
+    this.#begin(at);
     if (byte !== 0x2f || start[1] !== '*') return at + 1;
     return at + (start[2] === 'M' ? 4 : 3);
   }
 
-  function startComment(kind: 'line-comment' | 'block-comment', at: number): number {
-    state = kind;
-    comment = '';
-    return kind === 'block-comment' ? at + 2 : step(at);
+  #startComment(kind: 'line-comment' | 'block-comment', at: number): number {
+    this.#state = kind;
+    this.#comment = '';
+    return kind === 'block-comment' ? at + 2 : this.#step(at);
   }
 
-  function readLine(at: number): number {
-    const end = bytes.indexOf(0x0a, at);
-    const until = end < 0 ? bytes.length : end;
-    if (comment.length < LONGEST_COMMENT) comment += bytes.toString('latin1', at, Math.min(until, at + LONGEST_COMMENT));
+  #readLine(at: number): number {
+    const end = this.#bytes.indexOf(0x0a, at);
+    const until = end < 0 ? this.#bytes.length : end;
+    if (this.#comment.length < LONGEST_COMMENT)
+      this.#comment += this.#bytes.toString('latin1', at, Math.min(until, at + LONGEST_COMMENT));
     if (end < 0) return until;
-    if (state === 'delimiter-line') changeDelimiter(comment.trim());
-    else if (mark < 0) complete = END_MARKER.test(comment);
-    state = 'code';
+    if (this.#state === 'delimiter-line') this.#changeDelimiter(this.#comment.trim());
+    else if (this.#mark < 0) this.#complete = END_MARKER.test(this.#comment);
+    this.#state = 'code';
     return until + 1;
   }
 
-  function readBlockComment(at: number): number {
-    const end = bytes.indexOf('*/', at);
-    if (mark < 0) complete = false;
-    if (end < 0) return Math.max(at, bytes.length - 1);
-    state = 'code';
+  #readBlockComment(at: number): number {
+    const end = this.#bytes.indexOf('*/', at);
+    if (this.#mark < 0) this.#complete = false;
+    if (end < 0) return Math.max(at, this.#bytes.length - 1);
+    this.#state = 'code';
     return end + 2;
   }
 
   /** Backslashes mean nothing inside backticks, and in text only while sql_mode says so. */
-  function readText(at: number): number {
-    const escapes = quote !== 0x60 && mode.backslashEscapes();
-    for (let here = at; here < bytes.length; here += 1) {
-      const byte = bytes[here];
-      if (byte === quote) {
-        state = 'code';
+  #readText(at: number): number {
+    const escapes = this.#quote !== 0x60 && this.#mode.backslashEscapes();
+    for (let here = at; here < this.#bytes.length; here += 1) {
+      const byte = this.#bytes[here];
+      if (byte === this.#quote) {
+        this.#state = 'code';
         return here + 1;
       }
       if (byte !== 0x5c || !escapes) continue;
       // At the very end it waits for what it escapes.
-      if (here + 1 === bytes.length) return here;
+      if (here + 1 === this.#bytes.length) return here;
       here += 1;
     }
-    return bytes.length;
+    return this.#bytes.length;
   }
 
-  function begin(at: number): void {
-    if (mark >= 0) return;
-    mark = at;
-    complete = false;
+  #begin(at: number): void {
+    if (this.#mark >= 0) return;
+    this.#mark = at;
+    this.#complete = false;
   }
 
-  function endWord(at: number, byte: number): void {
-    const ended = word.toUpperCase();
-    word = '';
-    if (firstWord === '') {
-      firstWord = ended;
+  #endWord(at: number, byte: number): void {
+    const ended = this.#word.toUpperCase();
+    this.#word = '';
+    if (this.#firstWord === '') {
+      this.#firstWord = ended;
       if (ended !== 'DELIMITER' || byte > 0x20) return;
-      takeText(at);
-      comment = '';
-      state = 'delimiter-line';
+      this.#takeText(at);
+      this.#comment = '';
+      this.#state = 'delimiter-line';
       return;
     }
-    const isInsert = firstWord === 'INSERT' || firstWord === 'REPLACE';
-    if (isInsert && ended === 'VALUES' && depth === 0 && delimiter === ';') startRows(at);
+    const isInsert = this.#firstWord === 'INSERT' || this.#firstWord === 'REPLACE';
+    if (isInsert && ended === 'VALUES' && this.#depth === 0 && this.#delimiter === ';') this.#startRows(at);
   }
 
-  function startRows(at: number): void {
-    const text = takeText(at);
-    events.onInsert(text);
-    pieces.push({ kind: 'insert', text });
-    const base = offset;
+  #startRows(at: number): void {
+    const text = this.#takeText(at);
+    this.#events.onInsert(text);
+    this.#pieces.push({ kind: 'insert', text });
+    const base = this.#offset;
     const refuse = (where: number) => damaged(base + where, 'a row holds something that is no literal');
-    rows = rowReader({ onRow: events.onRow, refuse, backslashEscapes: mode.backslashEscapes() });
-    state = 'rows';
+    this.#rows = new RowReader({ onRow: this.#events.onRow, refuse, backslashEscapes: this.#mode.backslashEscapes() });
+    this.#state = 'rows';
   }
 
-  function endStatement(at: number): number {
-    if (mark >= 0) {
-      const text = takeText(at);
-      mode.follow(text);
-      pieces.push({ kind: 'statement', text });
+  #endStatement(at: number): number {
+    if (this.#mark >= 0) {
+      const text = this.#takeText(at);
+      this.#mode.follow(text);
+      this.#pieces.push({ kind: 'statement', text });
     }
-    return at + delimiter.length;
+    return at + this.#delimiter.length;
   }
 
-  function takeText(at: number): string {
-    const text = Buffer.concat([...parts, bytes.subarray(mark, at)]).toString('latin1');
-    parts = [];
-    partBytes = 0;
-    mark = -1;
-    firstWord = '';
-    word = '';
-    depth = 0;
+  #takeText(at: number): string {
+    const text = Buffer.concat([...this.#parts, this.#bytes.subarray(this.#mark, at)]).toString('latin1');
+    this.#parts = [];
+    this.#partBytes = 0;
+    this.#mark = -1;
+    this.#firstWord = '';
+    this.#word = '';
+    this.#depth = 0;
     return text;
   }
 
-  function changeDelimiter(chosen: string): void {
-    if (!DELIMITER.test(chosen)) throw damaged(offset, `${JSON.stringify(chosen)} is no delimiter that dumps use`);
-    delimiter = chosen;
-    complete = false;
-    pieces.push({ kind: 'delimiter', delimiter });
+  #changeDelimiter(chosen: string): void {
+    if (!DELIMITER.test(chosen))
+      throw damaged(this.#offset, `${JSON.stringify(chosen)} is no delimiter that dumps use`);
+    this.#delimiter = chosen;
+    this.#complete = false;
+    this.#pieces.push({ kind: 'delimiter', delimiter: chosen });
   }
-
-  return { push, finish };
 }
 
 /** Letters, digits, `_`, `$` and all that is not ASCII. */
-const WORD = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x80 || /[\w$]/.test(String.fromCharCode(byte)) ? 1 : 0));
+const WORD = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x80 || /[\w$]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
 
 const TOKENS: Readonly<Record<number, 'quote' | 'comment' | 'backslash'>> = {
-  0x22: 'quote',
-  0x27: 'quote',
-  0x60: 'quote',
-  0x23: 'comment',
-  0x2d: 'comment',
-  0x2f: 'comment',
-  0x5c: 'backslash',
+  34: 'quote',
+  39: 'quote',
+  96: 'quote',
+  35: 'comment',
+  45: 'comment',
+  47: 'comment',
+  92: 'backslash',
 };
 
 function startsWith(bytes: Buffer, at: number, text: string): boolean {

@@ -2,7 +2,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { Inventory } from '../../domain/inventory.ts';
 import type { Connection, DumpRequest, DumpSession, Workbench } from '../engine.ts';
 import { type DumpParts, dumpCommand } from './commands.ts';
-import { watchDump } from './dump-watch.ts';
+import { DumpWatch } from './dump-watch.ts';
 import { baseTables, digestContent, keepsHistory } from './inventory.ts';
 import { contentWarnings, outsideSnapshot, requireSupported } from './probe.ts';
 import { chooseProgram } from './programs.ts';
@@ -43,7 +43,7 @@ async function prepare(bench: Workbench, { server, source, request }: Preparatio
   const outside = outsideSnapshot(schema.entries);
   const warnings = await warningsOf(server, { source, request, schema });
   const inventory = await inventoryOf(bench, source, { request, schema, server });
-  const watch = watchDump(bench, server, { source, request, schema, keep });
+  const watch = new DumpWatch(server, { source, request, schema, keep }, bench.signal);
   return {
     command: dumpCommand(tool, source, partsOf(bench, request, { schema, version })),
     flavour: family,
@@ -64,7 +64,11 @@ async function prepare(bench: Workbench, { server, source, request }: Preparatio
   };
 }
 
-function partsOf(bench: Workbench, request: DumpRequest, { schema, version }: { schema: Schema; version: string }): DumpParts {
+function partsOf(
+  bench: Workbench,
+  request: DumpRequest,
+  { schema, version }: { schema: Schema; version: string },
+): DumpParts {
   const isFiltered = request.include.length + request.exclude.length > 0;
   const wanted = request.type === 'data' ? baseTables(schema.entries) : schema.entries;
   return {
@@ -200,4 +204,3 @@ function noDatabase(): Failure {
     remedy: 'Add its name after the host: mysql://user@host/NAME, or ask for all databases.',
   });
 }
-

@@ -1,15 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../domain/failure.ts';
-import type { Connection, DumpRequest, Workbench } from '../engine.ts';
+import type { Connection, DumpRequest } from '../engine.ts';
 import { digestOf, type Schema } from './schema.ts';
 import type { Row, Server } from './server.ts';
 import { quoteText } from './sql-text.ts';
-
-export interface DumpWatch {
-  /** Rejects when something outside the tool says that the dump must stop; resolves when closed. */
-  readonly ended: Promise<void>;
-  close(): Promise<void>;
-}
 
 export interface Watched {
   readonly source: Connection;
@@ -27,57 +21,76 @@ const WAITING = /Waiting for (?:table metadata lock|table level lock|table flush
  * Looks after the tool's session from ours: ends the dump when it waits too long for a lock (F9), when it makes others
  * wait too long (F10, M26), and when the schema is no longer the one that was read (F13). Leaves no session behind.
  */
-export function watchDump(bench: Workbench, server: Server, watched: Watched): DumpWatch {
-  const stop = new AbortController();
-  const ours = new Set<string>();
-  const ended = look().catch((error: unknown) => {
-    if (!stop.signal.aborted) throw error;
-  });
-  // Whoever opened the dump may not listen yet.
-  ended.catch(() => undefined);
+export class DumpWatch {
+  /** Rejects when something outside the tool says that the dump must stop; resolves when closed. */
+  readonly ended: Promise<void>;
+  readonly #server: Server;
+  readonly #watched: Watched;
+  readonly #stop = new AbortController();
+  readonly #ours = new Set<string>();
 
-  async function look(): Promise<void> {
-    const before = new Set((await processes(server)).map(({ id }) => id ?? ''));
-    const catalogue = await catalogueDigest(server, watched);
+  constructor(server: Server, watched: Watched, signal: AbortSignal) {
+    this.#server = server;
+    this.#watched = watched;
+    signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
+    this.ended = this.#look().catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) throw error;
+    });
+    // Whoever opened the dump may not listen yet.
+    this.ended.catch(() => undefined);
+  }
+
+  async #look(): Promise<void> {
+    const before = new Set((await processes(this.#server)).map(({ id }) => id ?? ''));
+    const catalogue = await catalogueDigest(this.#server, this.#watched);
     let compareAt = Date.now() + CATALOGUE_EVERY_MS;
-    while (!stop.signal.aborted) {
-      await delay(LOOK_EVERY_MS, undefined, { signal: stop.signal });
-      judgeWaits(await processes(server), before);
+    while (!this.#stop.signal.aborted) {
+      await delay(LOOK_EVERY_MS, undefined, { signal: this.#stop.signal });
+      this.#judgeWaits(await processes(this.#server), before);
       if (Date.now() < compareAt) continue;
       compareAt = Date.now() + CATALOGUE_EVERY_MS;
-      if ((await catalogueDigest(server, watched)) !== catalogue) throw schemaChanged();
+      if ((await catalogueDigest(this.#server, this.#watched)) !== catalogue) throw schemaChanged();
     }
   }
 
-  function judgeWaits(all: readonly Row[], before: ReadonlySet<string>): void {
-    const tool = all.filter((row) => isTool(row, before));
-    for (const row of tool) ours.add(row.id ?? '');
-    judgeOwnWait(tool, all);
-    judgeOthersWait(tool, all);
+  #judgeWaits(all: readonly Row[], before: ReadonlySet<string>): void {
+    const tool = all.filter((row) => this.#isTool(row, before));
+    for (const row of tool) this.#ours.add(row.id ?? '');
+    this.#judgeOwnWait(tool, all);
+    this.#judgeOthersWait(tool, all);
   }
 
-  function isTool({ id, user, db }: Row, before: ReadonlySet<string>): boolean {
-    return !before.has(id ?? '') && id !== server.sessionId && user === watched.source.user && db === watched.source.database;
+  #isTool({ id, user, db }: Row, before: ReadonlySet<string>): boolean {
+    return (
+      !before.has(id ?? '') &&
+      id !== this.#server.sessionId &&
+      user === this.#watched.source.user &&
+      db === this.#watched.source.database
+    );
   }
 
-  function judgeOwnWait(tool: readonly Row[], all: readonly Row[]): void {
-    const { lockWaitMs } = watched.request;
+  #judgeOwnWait(tool: readonly Row[], all: readonly Row[]): void {
+    const { lockWaitMs } = this.#watched.request;
     const waiting = tool.find((row) => WAITING.test(row.state ?? '') && secondsOf(row) * 1_000 >= lockWaitMs);
     if (waiting === undefined) return;
-    const holder = all.find((row) => !ours.has(row.id ?? '') && row.db === waiting.db && row.id !== server.sessionId);
+    const holder = all.find(
+      (row) => !this.#ours.has(row.id ?? '') && row.db === waiting.db && row.id !== this.#server.sessionId,
+    );
     throw blocked(waiting, holder);
   }
 
   /** Only the table that is being read is locked: who waits for another one does not wait for us. */
-  function judgeOthersWait(tool: readonly Row[], all: readonly Row[]): void {
-    const { blockLimitMs } = watched.request;
+  #judgeOthersWait(tool: readonly Row[], all: readonly Row[]): void {
+    const { blockLimitMs } = this.#watched.request;
     if (blockLimitMs === 0) return;
-    const table = tool.map(({ info }) => /\bFROM `((?:[^`]|``)+)`/.exec(info ?? '')?.[1]).find((name) => name !== undefined);
+    const table = tool
+      .map(({ info }) => /\bFROM `((?:[^`]|``)+)`/.exec(info ?? '')?.[1])
+      .find((name) => name !== undefined);
     if (table === undefined) return;
     const name = table.replaceAll('``', '`');
     const held = all.find(
       (row) =>
-        !ours.has(row.id ?? '') &&
+        !this.#ours.has(row.id ?? '') &&
         WAITING.test(row.state ?? '') &&
         (row.info ?? '').includes(name) &&
         secondsOf(row) * 1_000 >= blockLimitMs,
@@ -85,16 +98,13 @@ export function watchDump(bench: Workbench, server: Server, watched: Watched): D
     if (held !== undefined) throw blocking(name, held);
   }
 
-  async function close(): Promise<void> {
-    stop.abort();
-    await ended.catch(() => undefined);
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.ended.catch(() => undefined);
     // A tool that was killed leaves a session that notices only when it next writes (F11).
-    const left = (await processes(server).catch(() => [])).filter(({ id }) => ours.has(id ?? ''));
-    for (const { id } of left) await server.run(`KILL ${Number(id)}`).catch(() => undefined);
+    const left = (await processes(this.#server).catch(() => [])).filter(({ id }) => this.#ours.has(id ?? ''));
+    for (const { id } of left) await this.#server.run(`KILL ${Number(id)}`).catch(() => undefined);
   }
-
-  bench.signal.addEventListener('abort', () => stop.abort(), { once: true });
-  return { ended, close };
 }
 
 async function processes(server: Server): Promise<readonly Row[]> {
@@ -125,10 +135,12 @@ async function catalogueDigest(server: Server, { source, keep }: Watched): Promi
        FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ${schema}
      UNION ALL SELECT 'event', EVENT_NAME, EVENT_TYPE, CREATED, NULL
        FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ${schema}
-     UNION ALL SELECT 'view', TABLE_NAME, MD5(VIEW_DEFINITION), NULL, TABLE_NAME
+     UNION ALL SELECT 'view', TABLE_NAME, VIEW_DEFINITION, NULL, TABLE_NAME
        FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ${schema}`,
   );
-  const lines = rows.filter(({ tbl }) => tbl === null || keep(tbl ?? '')).map((row) => JSON.stringify(Object.values(row)));
+  const lines = rows
+    .filter(({ tbl }) => tbl === null || keep(tbl ?? ''))
+    .map((row) => JSON.stringify(Object.values(row)));
   return digestOf(...lines.sort());
 }
 

@@ -30,12 +30,16 @@ function coversDatabase(scope: string, database: string): boolean {
   if (scope === '*.*') return true;
   const pattern = /^`((?:[^`]|``)+)`\.\*$/.exec(scope)?.[1]?.replaceAll('``', '`');
   if (pattern === undefined) return false;
-  const source = pattern.replace(/\\([\\%_])|([%_])|([\^$.|?*+()[\]{}\\])/g, (_, literal?: string, wild?: string, other?: string) => {
-    if (literal !== undefined) return `\\x${literal.charCodeAt(0).toString(16)}`;
-    if (wild !== undefined) return wild === '%' ? '[\\s\\S]*' : '[\\s\\S]';
-    return `\\${other}`;
-  });
-  return new RegExp(`^${source}$`, 'u').test(database);
+  return new RegExp(`^${pattern.replace(PATTERN_TOKEN, patternSource)}$`, 'u').test(database);
+}
+
+const PATTERN_TOKEN = /\\[\\%_]|[%_]|[\^$.|?*+()[\]{}\\]/g;
+
+function patternSource(token: string): string {
+  if (token === '%') return '[\\s\\S]*';
+  if (token === '_') return '[\\s\\S]';
+  if (token.length === 1) return `\\${token}`;
+  return token === '\\\\' ? token : token.slice(1);
 }
 
 interface Need {
@@ -60,7 +64,8 @@ function needs(server: Server): readonly Need[] {
 /** The right to read other people's routines has another name on nearly every server. */
 function routineNeed({ flavour, numbers: [major = 0, minor = 0, patch = 0] }: Server): Need {
   const because = 'routines of other accounts are left out';
-  const after = (a: number, b: number, c = 0) => major > a || (major === a && (minor > b || (minor === b && patch >= c)));
+  const after = (a: number, b: number, c = 0) =>
+    major > a || (major === a && (minor > b || (minor === b && patch >= c)));
   if (flavour === 'MySQL' && after(8, 0, 20)) return { privilege: 'SHOW_ROUTINE', scope: 'server', because };
   if (flavour === 'MariaDB' && after(11, 3)) return { privilege: 'SHOW CREATE ROUTINE', scope: 'database', because };
   return { privilege: 'SELECT', scope: 'mysql.proc', because };
@@ -90,7 +95,11 @@ async function mayReadProc(server: Server, grants: Grants): Promise<boolean> {
   );
 }
 
-function judge({ privilege, scope, because }: Need, granted: boolean, at: { database: string; account: string }): JudgedPrivilege {
+function judge(
+  { privilege, scope, because }: Need,
+  granted: boolean,
+  at: { database: string; account: string },
+): JudgedPrivilege {
   const place = scope === 'database' ? `${escapedDatabase(at.database)}.*` : scope === 'server' ? '*.*' : 'mysql.proc';
   const remedy = `GRANT ${privilege} ON ${place} TO ${quotedAccount(at.account)};`;
   const name = scope === 'mysql.proc' ? 'SELECT ON mysql.proc' : privilege;

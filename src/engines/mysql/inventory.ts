@@ -98,4 +98,3 @@ export function keepsHistory(tables: readonly TableEntry[], version: string): bo
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return tables.some((table) => table.versioned) && (major > 10 || (major === 10 && minor >= 11));
 }
-

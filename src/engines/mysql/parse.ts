@@ -2,7 +2,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { Inventory, TableFacts } from '../../domain/inventory.ts';
 import type { Origin, ParseReport, Plain, Workbench } from '../engine.ts';
 import { type ContentTally, contentTally } from './content-digest.ts';
-import { dumpScanner, type Piece } from './dump-scanner.ts';
+import { DumpScanner, type Piece } from './dump-scanner.ts';
 import type { Family } from './option-file.ts';
 import { type Meaning, meaningOf } from './statement.ts';
 
@@ -37,7 +37,7 @@ export function dumpReader(family: Family) {
   const values: Record<string, string> = {};
   const warnings: string[] = [];
   let current = contentTally();
-  const scanner = dumpScanner({
+  const scanner = new DumpScanner({
     onInsert: (head) => {
       const meaning = meaningOf(head, family);
       current = tallyOf(meaning.does === 'insert' ? meaning.name : head);
@@ -59,7 +59,8 @@ export function dumpReader(family: Family) {
 
   function note(meaning: Meaning, text: string): void {
     if (meaning.does === 'set-sequence') values[`sequence ${meaning.name}`] = meaning.value;
-    else if (meaning.does === 'unknown') warnings.push(`The dump holds a statement that no dump tool writes: ${meaning.head}`);
+    else if (meaning.does === 'unknown')
+      warnings.push(`The dump holds a statement that no dump tool writes: ${meaning.head}`);
     else if (meaning.does === 'create') noteCreated(meaning.kind, meaning.name, text);
   }
 
@@ -80,7 +81,9 @@ export function dumpReader(family: Family) {
 
   function finish() {
     take(scanner.finish());
-    const tables: Record<string, TableFacts> = Object.fromEntries([...tallies].map(([name, tally]) => [name, tally.facts()]));
+    const tables: Record<string, TableFacts> = Object.fromEntries(
+      [...tallies].map(([name, tally]) => [name, tally.facts()]),
+    );
     return { tables, values, warnings, created };
   }
 

@@ -9,7 +9,11 @@ import { type Server, withServer } from './server.ts';
 import { quoteAccount } from './sql-text.ts';
 
 /** Free checks before a restore: family, versions, rights, definers, and whether there is something to restore into. */
-export async function planRestore(bench: Workbench, origin: Origin, request: RestoreRequest): Promise<readonly PlanItem[]> {
+export async function planRestore(
+  bench: Workbench,
+  origin: Origin,
+  request: RestoreRequest,
+): Promise<readonly PlanItem[]> {
   const { target } = request;
   return withServer({ ...target, database: '' }, async (server) => [
     familyItem(origin, server),
@@ -51,7 +55,18 @@ function clientItem({ tools }: Workbench, { flavour, version }: Server): PlanIte
   }
 }
 
-const SCHEMA_RIGHTS = ['CREATE', 'DROP', 'ALTER', 'INDEX', 'CREATE VIEW', 'CREATE ROUTINE', 'ALTER ROUTINE', 'TRIGGER', 'EVENT', 'REFERENCES'];
+const SCHEMA_RIGHTS = [
+  'CREATE',
+  'DROP',
+  'ALTER',
+  'INDEX',
+  'CREATE VIEW',
+  'CREATE ROUTINE',
+  'ALTER ROUTINE',
+  'TRIGGER',
+  'EVENT',
+  'REFERENCES',
+];
 const ROW_RIGHTS = ['SELECT', 'INSERT'];
 
 async function rightsItems(server: Server, { target, type }: RestoreRequest): Promise<PlanItem[]> {
@@ -78,7 +93,12 @@ async function definerItems(server: Server, origin: Origin, request: RestoreRequ
     if (account === grants.account) continue;
     const exists = known === undefined || known.has(account);
     if (exists && maySet) continue;
-    items.push({ name: `definer ${account}`, ok: false, detail: definerDetail(account, { exists, maySet }), blocks: !maySet });
+    items.push({
+      name: `definer ${account}`,
+      ok: false,
+      detail: definerDetail(account, { exists, maySet }),
+      blocks: !maySet,
+    });
   }
   return items;
 }
@@ -116,4 +136,3 @@ async function dataItems(server: Server, { target, type, only }: RestoreRequest)
     : 'Rows alone need tables: restore the schema into this database first.';
   return [{ name: 'tables', ok, detail, blocks: !ok }];
 }
-

@@ -40,7 +40,16 @@ export async function probeServer(bench: Workbench, source: Connection): Promise
 
 async function serverProbe(server: Server): Promise<Probe> {
   const { flavour, version, numbers } = server;
-  return { flavour, version, major: numbers[0] ?? 0, bytes: undefined, tables: [], privileges: [], warnings: [], obstacles: [] };
+  return {
+    flavour,
+    version,
+    major: numbers[0] ?? 0,
+    bytes: undefined,
+    tables: [],
+    privileges: [],
+    warnings: [],
+    obstacles: [],
+  };
 }
 
 /** Throws `server_unsupported` for servers older than any we ever ran against. */
@@ -95,20 +104,30 @@ export function outsideSnapshot(entries: readonly TableEntry[]): string[] {
 }
 
 /** What will not be as it was, one sentence each. */
-export async function contentWarnings(server: Server, database: string, entries: readonly TableEntry[]): Promise<string[]> {
+export async function contentWarnings(
+  server: Server,
+  database: string,
+  entries: readonly TableEntry[],
+): Promise<string[]> {
   const warnings: string[] = [];
   const outside = outsideSnapshot(entries);
   if (outside.length > 0) {
-    warnings.push(`These tables are not part of the snapshot and may change while they are read: ${outside.join(', ')}.`);
+    warnings.push(
+      `These tables are not part of the snapshot and may change while they are read: ${outside.join(', ')}.`,
+    );
   }
   const memory = entries.filter(({ kind, engine }) => kind === 'table' && engine.toLowerCase() === 'memory');
   if (memory.length > 0) {
-    warnings.push(`Rows of MEMORY tables are gone when their server restarts: ${memory.map(({ name }) => name).join(', ')}.`);
+    warnings.push(
+      `Rows of MEMORY tables are gone when their server restarts: ${memory.map(({ name }) => name).join(', ')}.`,
+    );
   }
   const known = new Set(entries.map(({ name }) => name));
   const floats = (await floatTables(server, database)).filter((name) => known.has(name));
   if (floats.length > 0) {
-    warnings.push(`FLOAT values are written with six significant digits, as the server prints them: ${floats.join(', ')}.`);
+    warnings.push(
+      `FLOAT values are written with six significant digits, as the server prints them: ${floats.join(', ')}.`,
+    );
   }
   return [...warnings, ...(await clientWarnings(server, database))];
 }

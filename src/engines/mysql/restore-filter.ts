@@ -21,54 +21,64 @@ export interface FilterRules {
   readonly disableEvents?: boolean;
 }
 
-/** What of a dump reaches the target, statement by statement; everything it does not know is refused (F71). */
-export interface RestoreFilter {
-  take(piece: Piece): Buffer | undefined;
-  /** One sentence for each thing that is not restored as it stood. */
-  notices(): readonly string[];
-  /** `<kind> <name>` of objects that got another definer. */
-  redefined(): readonly string[];
-  /** `<kind> <name>` of all objects that were passed on to be made. */
-  created(): ReadonlySet<string>;
-}
-
 const NOTHING: Buffer | undefined = undefined;
 
-export function restoreFilter(rules: FilterRules): RestoreFilter {
-  const notices = new Set<string>();
-  const redefined = new Set<string>();
-  const created = new Set<string>();
-  let delimiter = ';';
-  let used: string | undefined;
-  let keepRows = true;
+/** What of a dump reaches the target, statement by statement; everything it does not know is refused (F71). */
+export class RestoreFilter {
+  readonly #rules: FilterRules;
+  readonly #notices = new Set<string>();
+  readonly #redefined = new Set<string>();
+  readonly #created = new Set<string>();
+  #delimiter = ';';
+  #used: string | undefined;
+  #keepRows = true;
 
-  function take(piece: Piece): Buffer | undefined {
+  constructor(rules: FilterRules) {
+    this.#rules = rules;
+  }
+
+  /** One sentence for each thing that is not restored as it stood. */
+  get notices(): readonly string[] {
+    return [...this.#notices];
+  }
+
+  /** `<kind> <name>` of objects that got another definer. */
+  get redefined(): readonly string[] {
+    return [...this.#redefined];
+  }
+
+  /** `<kind> <name>` of all objects that were passed on to be made. */
+  get created(): ReadonlySet<string> {
+    return this.#created;
+  }
+
+  take(piece: Piece): Buffer | undefined {
     switch (piece.kind) {
       case 'rows':
-        return keepRows ? piece.bytes : NOTHING;
+        return this.#keepRows ? piece.bytes : NOTHING;
       case 'insert':
-        return takeInsert(piece.text);
+        return this.#takeInsert(piece.text);
       case 'delimiter':
-        delimiter = piece.delimiter;
-        return bytesOf(`DELIMITER ${delimiter}\n`);
+        this.#delimiter = piece.delimiter;
+        return bytesOf(`DELIMITER ${this.#delimiter}\n`);
       default:
-        return takeStatement(piece.text);
+        return this.#takeStatement(piece.text);
     }
   }
 
-  function takeInsert(text: string): Buffer | undefined {
-    const meaning = meaningOf(text, rules.family);
+  #takeInsert(text: string): Buffer | undefined {
+    const meaning = meaningOf(text, this.#rules.family);
     if (meaning.does !== 'insert') throw refused(meaning);
-    keepRows = rules.type !== 'schema' && rules.kinds === undefined && isWanted(meaning.name);
-    return keepRows ? bytesOf(`\n${text}`) : NOTHING;
+    this.#keepRows = this.#rules.type !== 'schema' && this.#rules.kinds === undefined && this.#isWanted(meaning.name);
+    return this.#keepRows ? bytesOf(`\n${text}`) : NOTHING;
   }
 
-  function takeStatement(text: string): Buffer | undefined {
-    const rewritten = rewrite(text, meaningOf(text, rules.family));
-    return rewritten === undefined ? NOTHING : bytesOf(`${rewritten}\n${delimiter}\n`);
+  #takeStatement(text: string): Buffer | undefined {
+    const rewritten = this.#rewrite(text, meaningOf(text, this.#rules.family));
+    return rewritten === undefined ? NOTHING : bytesOf(`${rewritten}\n${this.#delimiter}\n`);
   }
 
-  function rewrite(text: string, meaning: Meaning): string | undefined {
+  #rewrite(text: string, meaning: Meaning): string | undefined {
     switch (meaning.does) {
       case 'set':
       case 'transaction':
@@ -77,79 +87,80 @@ export function restoreFilter(rules: FilterRules): RestoreFilter {
       case 'nothing':
         return undefined;
       case 'server-wide':
-        notices.add('A statement that sets something for the whole server was left out.');
+        this.#notices.add('A statement that sets something for the whole server was left out.');
         return undefined;
       case 'use':
       case 'create-database':
-        return enter(meaning.name);
+        return this.#enter(meaning.name);
       case 'alter-database':
-        return alterDatabase(text);
+        return this.#alterDatabase(text);
       case 'create':
       case 'drop':
-        return isObjectWanted(meaning) ? redefine(text, meaning) : undefined;
+        return this.#isObjectWanted(meaning) ? this.#redefine(text, meaning) : undefined;
       case 'insert':
       case 'unknown':
         throw refused(meaning);
       default:
-        return isWanted(meaning.name) && isTypeWanted(meaning.does) ? text : undefined;
+        return this.#isWanted(meaning.name) && this.#isTypeWanted(meaning.does) ? text : undefined;
     }
   }
 
   /** A foreign dump may name its database; its content goes where the caller said, and only one may be in it. */
-  function enter(name: string): undefined {
-    if (used !== undefined && used !== name) throw severalDatabases();
-    used = name;
+  #enter(name: string): undefined {
+    if (this.#used !== undefined && this.#used !== name) throw severalDatabases();
+    this.#used = name;
     return undefined;
   }
 
   /** Written around routines made under another collation, with the source's name in it: never done to that one. */
-  function alterDatabase(text: string): string | undefined {
-    if (rules.type === 'data') return undefined;
-    const quoted = `\`${Buffer.from(rules.database, 'utf8').toString('latin1').replaceAll('`', '``')}\``;
-    return text.replace(/(ALTER\s+DATABASE\s+)(?:`(?:[^`]|``)+`|"(?:[^"]|"")+"|[\w$\x80-\xff]+)/i, (_, head: string) => `${head}${quoted}`);
+  #alterDatabase(text: string): string | undefined {
+    if (this.#rules.type === 'data') return undefined;
+    const quoted = `\`${Buffer.from(this.#rules.database, 'utf8').toString('latin1').replaceAll('`', '``')}\``;
+    return text.replace(
+      /(ALTER\s+DATABASE\s+)(?:`(?:[^`]|``)+`|"(?:[^"]|"")+"|[\w$\x80-\xff]+)/i,
+      (_, head: string) => `${head}${quoted}`,
+    );
   }
 
-  function isTypeWanted(does: 'keys' | 'alter-table' | 'set-sequence'): boolean {
-    if (rules.kinds !== undefined) return false;
-    if (does === 'alter-table') return rules.type !== 'data';
-    return rules.type !== 'schema';
+  #isTypeWanted(does: 'keys' | 'alter-table' | 'set-sequence'): boolean {
+    if (this.#rules.kinds !== undefined) return false;
+    if (does === 'alter-table') return this.#rules.type !== 'data';
+    return this.#rules.type !== 'schema';
   }
 
-  function isObjectWanted({ kind, name, table }: Meaning & { does: 'create' | 'drop' }): boolean {
-    if (rules.type === 'data') return false;
-    if (rules.kinds !== undefined && !rules.kinds.includes(kind)) return false;
-    if (rules.only.length === 0) return true;
-    if (kind === 'trigger') return table !== undefined && isWanted(table);
-    return (isStored(kind) || kind === 'view') && isWanted(name);
+  #isObjectWanted({ kind, name, table }: Meaning & { does: 'create' | 'drop' }): boolean {
+    if (this.#rules.type === 'data') return false;
+    if (this.#rules.kinds !== undefined && !this.#rules.kinds.includes(kind)) return false;
+    if (this.#rules.only.length === 0) return true;
+    if (kind === 'trigger') return table !== undefined && this.#isWanted(table);
+    return (isStored(kind) || kind === 'view') && this.#isWanted(name);
   }
 
-  function isWanted(name: string): boolean {
-    return rules.only.length === 0 || rules.only.some((pattern) => matchesPattern(name, pattern));
+  #isWanted(name: string): boolean {
+    return this.#rules.only.length === 0 || this.#rules.only.some((pattern) => matchesPattern(name, pattern));
   }
 
-  function redefine(text: string, meaning: Meaning & { does: 'create' | 'drop' }): string {
+  #redefine(text: string, meaning: Meaning & { does: 'create' | 'drop' }): string {
     if (meaning.does === 'drop') return text;
-    created.add(`${meaning.kind} ${meaning.name}`);
-    return withMappedDefiner(disabled(text, meaning), meaning);
+    this.#created.add(`${meaning.kind} ${meaning.name}`);
+    return this.#withMappedDefiner(this.#disabled(text, meaning), meaning);
   }
 
-  function disabled(text: string, { kind }: Meaning & { does: 'create' | 'drop' }): string {
-    if (kind !== 'event' || rules.disableEvents !== true) return text;
+  #disabled(text: string, { kind }: Meaning & { does: 'create' | 'drop' }): string {
+    if (kind !== 'event' || this.#rules.disableEvents !== true) return text;
     return text.replace(/(\bON COMPLETION (?:NOT )?PRESERVE) ENABLE\b/, '$1 DISABLE');
   }
 
-  function withMappedDefiner(text: string, meaning: Meaning & { does: 'create' | 'drop' }): string {
+  #withMappedDefiner(text: string, meaning: Meaning & { does: 'create' | 'drop' }): string {
     const account = definerIn(text);
     if (account === undefined) return text;
-    const mapped = rules.owners ? mappedDefiner(account, rules.roles) : undefined;
+    const mapped = this.#rules.owners ? mappedDefiner(account, this.#rules.roles) : undefined;
     if (mapped === account) return text;
-    redefined.add(`${meaning.kind} ${meaning.name}`);
+    this.#redefined.add(`${meaning.kind} ${meaning.name}`);
     const now = mapped ?? 'the restoring account';
-    notices.add(`${meaning.kind} ${JSON.stringify(meaning.name)} runs as ${now} instead of ${account}.`);
+    this.#notices.add(`${meaning.kind} ${JSON.stringify(meaning.name)} runs as ${now} instead of ${account}.`);
     return withDefiner(text, mapped);
   }
-
-  return { take, notices: () => [...notices], redefined: () => [...redefined], created: () => created };
 }
 
 function isStored(kind: ObjectKind): boolean {

@@ -1,11 +1,12 @@
 import { Failure, messageOf } from '../../domain/failure.ts';
+import type { Inventory } from '../../domain/inventory.ts';
 import { describeExit, endedWell, run } from '../../process/run.ts';
 import type { Connection, Origin, Plain, RestoreReport, RestoreRequest, Workbench } from '../engine.ts';
 import { restoreCommand } from './commands.ts';
 import { dropCode, dropContent, emptyTables, saveCode } from './contents.ts';
-import { dumpScanner } from './dump-scanner.ts';
+import { DumpScanner } from './dump-scanner.ts';
 import { chooseProgram } from './programs.ts';
-import { type FilterRules, type RestoreFilter, restoreFilter } from './restore-filter.ts';
+import { type FilterRules, RestoreFilter } from './restore-filter.ts';
 import { type Server, withServer } from './server.ts';
 import { matchesPattern } from './sql-text.ts';
 import type { ObjectKind } from './statement.ts';
@@ -25,7 +26,7 @@ interface Job {
 export async function restoreDump(bench: Workbench, plain: Plain, { origin, request }: Job): Promise<RestoreReport> {
   const { target } = request;
   const about = await withServer(target, async ({ flavour, version }) => ({ family: flavour, version }));
-  const filter = restoreFilter({
+  const filter = new RestoreFilter({
     family: about.family,
     database: target.database,
     type: request.type,
@@ -68,7 +69,7 @@ async function aroundRestore(bench: Workbench, server: Server, { request, work }
 
 /** The dump as the target is to get it. */
 async function* filtered(chunks: AsyncIterable<Uint8Array>, filter: RestoreFilter): AsyncGenerator<Buffer> {
-  const scanner = dumpScanner({ onInsert: () => undefined, onRow: () => undefined });
+  const scanner = new DumpScanner({ onInsert: () => undefined, onRow: () => undefined });
   let batch: Buffer[] = [];
   let size = 0;
   for await (const chunk of chunks) {
@@ -101,7 +102,11 @@ export interface SavedCode {
 }
 
 /** Makes saved definitions again in a database, as they were. */
-export async function replay(bench: Workbench, target: Connection, { dump, kinds, disableEvents = false }: SavedCode): Promise<void> {
+export async function replay(
+  bench: Workbench,
+  target: Connection,
+  { dump, kinds, disableEvents = false }: SavedCode,
+): Promise<void> {
   const about = await withServer(target, async ({ flavour, version }) => ({ family: flavour, version }));
   const client = chooseProgram(bench.tools, 'client', about);
   const rules: FilterRules = {
@@ -117,7 +122,7 @@ export async function replay(bench: Workbench, target: Connection, { dump, kinds
   async function* once() {
     yield dump;
   }
-  await feedClient(bench, restoreCommand(client, target), filtered(once(), restoreFilter(rules)));
+  await feedClient(bench, restoreCommand(client, target), filtered(once(), new RestoreFilter(rules)));
 }
 
 async function feedClient(
@@ -133,10 +138,19 @@ async function feedClient(
 }
 
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
-  [/ERROR (?:1153|2006|2013)\b|max_allowed_packet/, 'Raise max_allowed_packet on the target (1G is the most) and try again.'],
-  [/ERROR 1227\b|ERROR 1044\b|ERROR 1142\b/, 'Grant what the message names, or give other definers with --role-map or --no-owner.'],
+  [
+    /ERROR (?:1153|2006|2013)\b|max_allowed_packet/,
+    'Raise max_allowed_packet on the target (1G is the most) and try again.',
+  ],
+  [
+    /ERROR 1227\b|ERROR 1044\b|ERROR 1142\b/,
+    'Grant what the message names, or give other definers with --role-map or --no-owner.',
+  ],
   [/ERROR 1449\b/, 'Create the account the message names, or map it with --role-map.'],
-  [/ERROR 1273\b|ERROR 1115\b/, 'The target is older than the source: restore into a server that knows this collation.'],
+  [
+    /ERROR 1273\b|ERROR 1115\b/,
+    'The target is older than the source: restore into a server that knows this collation.',
+  ],
   [/ERROR 1419\b/, 'Set log_bin_trust_function_creators on the target, or restore with an account that has SUPER.'],
   [/ERROR 1049\b/, 'Create the database first.'],
 ];
@@ -154,12 +168,12 @@ function dirty(target: Connection, error: unknown): Failure {
 }
 
 function reportOf(filter: RestoreFilter, origin: Origin, { only }: RestoreRequest): RestoreReport {
-  const redefined = filter.redefined();
+  const redefined = filter.redefined;
   const accounted = [...redefined, ...(redefined.length === 0 ? [] : ['definers'])];
-  if (only.length === 0) return { notices: filter.notices(), accounted };
+  if (only.length === 0) return { notices: filter.notices, accounted };
   const sentence = `Only the named tables and views were restored, with their triggers: ${only.join(', ')}.`;
-  const left = leftOut(origin, { only, created: filter.created() });
-  return { notices: [...filter.notices(), sentence], accounted: [...accounted, ...left, 'definers'] };
+  const left = leftOut(origin, { only, created: filter.created });
+  return { notices: [...filter.notices, sentence], accounted: [...accounted, ...left, 'definers'] };
 }
 
 interface Partial {
@@ -170,7 +184,7 @@ interface Partial {
 /** Inventory names of all that a partial restore leaves out. */
 function leftOut({ inventory }: Origin, { only, created }: Partial): string[] {
   if (inventory === undefined) return [];
-  const tables = Object.keys(inventory.tables);
+  const tables = tablesOf(inventory);
   const isWanted = (table: string) => only.some((pattern) => matchesPattern(table, pattern));
   const owner = (key: string) => ownerOf(key, tables);
   const isKept = (key: string) => {
@@ -179,6 +193,12 @@ function leftOut({ inventory }: Origin, { only, created }: Partial): string[] {
   };
   const keys = [...Object.keys(inventory.objects), ...Object.keys(inventory.values)];
   return [...tables.filter((table) => !isWanted(table)), ...keys.filter((key) => !isKept(key))];
+}
+
+/** Also those whose rows were not counted when the inventory was taken. */
+function tablesOf({ objects, tables }: Inventory): string[] {
+  const defined = Object.keys(objects).flatMap((key) => /^table ([\s\S]*)$/.exec(key)?.[1] ?? []);
+  return [...new Set([...defined, ...Object.keys(tables)])];
 }
 
 const PART = /^(?:column|index|foreign key|check|period|part) ([\s\S]*)$/;

@@ -25,7 +25,7 @@ export interface Schema {
 export async function readSchema(server: Server, database: string, keep: (table: string) => boolean): Promise<Schema> {
   const found = new Findings();
   const entries = (await readEntries(server, database)).filter((entry) => keep(entry.name));
-  for (const entry of entries) await readEntry(server, entry, found);
+  for (const entry of entries) await readEntry(server, { ...entry, database }, found);
   await readTriggers(server, database, { keep, found });
   await readRoutines(server, database, found);
   await readEvents(server, database, found);
@@ -76,8 +76,11 @@ export async function readEntries(server: Server, database: string): Promise<Tab
   }));
 }
 
-async function readEntry(server: Server, { name, kind }: TableEntry, found: Findings): Promise<void> {
-  if (kind === 'view') return readView(server, name, found);
+type Place = TableEntry & { readonly database: string };
+
+async function readEntry(server: Server, entry: Place, found: Findings): Promise<void> {
+  const { name, kind } = entry;
+  if (kind === 'view') return readView(server, entry, found);
   if (kind === 'sequence') return readSequence(server, name, found);
   const [row] = await server.rows(`SHOW CREATE TABLE ${quoteName(name)}`);
   const { parts, autoIncrement } = tableParts(name, row?.['Create Table'] ?? '');
@@ -85,10 +88,18 @@ async function readEntry(server: Server, { name, kind }: TableEntry, found: Find
   if (autoIncrement !== undefined) found.values.set(`auto_increment ${name}`, autoIncrement);
 }
 
-async function readView(server: Server, name: string, found: Findings): Promise<void> {
+async function readView(server: Server, { name, database }: Place, found: Findings): Promise<void> {
   const [row] = await server.rows(`SHOW CREATE VIEW ${quoteName(name)}`);
-  found.add(`view ${name}`, row?.['Create View'], row?.character_set_client, row?.collation_connection);
-  found.definer(definerOf(row?.['Create View'] ?? ''));
+  const text = row?.['Create View'] ?? '';
+  found.add(`view ${name}`, withoutOwnName(text, database), row?.character_set_client, row?.collation_connection);
+  found.definer(definerOf(text));
+}
+
+/** Where the account that a view runs as is absent, MariaDB writes the database's own name before every column. */
+function withoutOwnName(text: string, database: string): string {
+  const own = `${quoteName(database)}.`;
+  const pieces = text.match(/'(?:[^'\\]|\\[\s\S]|'')*'|`(?:[^`]|``)*`\.?|[\s\S]/g) ?? [];
+  return pieces.filter((piece) => piece !== own).join('');
 }
 
 async function readSequence(server: Server, name: string, found: Findings): Promise<void> {

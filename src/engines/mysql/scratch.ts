@@ -1,4 +1,4 @@
-import { randomBytes, createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { chown, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -43,7 +43,11 @@ export async function startScratch(bench: Workbench, origin: Origin): Promise<Sc
  * Starts a server of our own in an empty folder of the run: loopback, a port of its own, a random password, no events, no
  * file access, no binary log, and no care for power loss. Runs as the children's user where we are root.
  */
-export async function startPrivateServer(bench: Workbench, tool: Tool, extra: readonly string[] = []): Promise<PrivateServer> {
+export async function startPrivateServer(
+  bench: Workbench,
+  tool: Tool,
+  extra: readonly string[] = [],
+): Promise<PrivateServer> {
   const folder = await makeFolder(bench);
   const password = new Secret(randomBytes(18).toString('hex'));
   try {
@@ -83,7 +87,10 @@ async function setUp(bench: Workbench, tool: Tool, set: Set): Promise<void> {
 async function mariaSetUp(tool: Tool, { folder }: Set): Promise<Command> {
   const tables = await systemTables(tool);
   const args = ['--no-defaults', '--bootstrap', ...places(folder), ...mariaPaths(tables)];
-  return { program: tool.path, args: [...args, '--innodb-buffer-pool-size=32M', '--max-allowed-packet=8M', '--log-warnings=0'] };
+  return {
+    program: tool.path,
+    args: [...args, '--innodb-buffer-pool-size=32M', '--max-allowed-packet=8M', '--log-warnings=0'],
+  };
 }
 
 function places(folder: string): string[] {
@@ -115,13 +122,19 @@ function rootStatements(password: Secret): string {
 }
 
 const SYSTEM_FILES = ['mysql_system_tables.sql', 'mysql_performance_tables.sql', 'mysql_system_tables_data.sql'];
-const NEW_SYSTEM_FILES = ['mariadb_system_tables.sql', 'mariadb_performance_tables.sql', 'mariadb_system_tables_data.sql'];
+const NEW_SYSTEM_FILES = [
+  'mariadb_system_tables.sql',
+  'mariadb_performance_tables.sql',
+  'mariadb_system_tables_data.sql',
+];
 
 /** Where the definitions of the server's own tables are: beside the program, under the names of old or new releases. */
 async function systemTables(tool: Tool): Promise<{ folder: string; files: readonly string[] }> {
   const real = dirname(await realpath(tool.path));
   const bases = [join(real, '..'), join(real, '..', 'files'), '/usr', '/usr/local'];
-  for (const folder of bases.flatMap((base) => ['share/mysql', 'share/mariadb', 'share'].map((name) => join(base, name)))) {
+  for (const folder of bases.flatMap((base) =>
+    ['share/mysql', 'share/mariadb', 'share'].map((name) => join(base, name)),
+  )) {
     for (const files of [NEW_SYSTEM_FILES, SYSTEM_FILES]) {
       if (existsSync(join(folder, files[0] ?? ''))) return { folder, files };
     }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect as dial } from 'node:net';
+import type { ConnectionOptions, Connection as Driver, RowDataPacket } from 'mysql2/promise';
 import { createConnection } from 'mysql2/promise';
-import type { Connection as Driver, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
 import { Failure, messageOf } from '../../domain/failure.ts';
 import type { Connection } from '../engine.ts';
 import type { Family } from './option-file.ts';

@@ -17,12 +17,12 @@ export function modeTracker(): ModeTracker {
   }
 
   function assign(name: string, value: string): void {
-    const read = value.startsWith("'") ? value.slice(1, -1).toUpperCase() : valueOf(plain(value));
+    const read = value.startsWith("'") ? value.slice(1, -1).toUpperCase() : known(plain(value));
     if (name === 'sql_mode') mode = read;
     else if (name.startsWith('@')) variables.set(name, read);
   }
 
-  function valueOf(name: string): string {
+  function known(name: string): string {
     return name === 'sql_mode' ? mode : (variables.get(name) ?? '');
   }
 

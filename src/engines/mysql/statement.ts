@@ -34,34 +34,79 @@ const IF = String.raw`(?:IF\s+(?:NOT\s+)?EXISTS\s+)?`;
 type Maker = (match: RegExpExecArray) => Meaning;
 
 const VALUE = String.raw`(?:'(?:[^'\\]|'')*'|@{1,2}[\w.]+|[\w.+-]+)`;
-const TARGET = String.raw`(?:@{1,2}[\w.]+|(?:SESSION\s+)?\w+)`;
+/** `SET PASSWORD = …` looks like an assignment and is none. */
+const TARGET = String.raw`(?!PASSWORD\b|ROLE\b)(?:@{1,2}[\w.]+|(?:SESSION\s+)?\w+)`;
 const ASSIGNMENTS = String.raw`${TARGET}\s*:?=\s*${VALUE}(?:\s*,\s*${TARGET}\s*:?=\s*${VALUE})*`;
 /** Character sets in which no byte of a character looks like a quote or backslash. */
 const SAFE_CHARSETS = String.raw`(?:utf8|utf8mb3|utf8mb4|latin\d|binary|ascii|cp125\d|cp85\d|koi8[ru]|greek|hebrew|@\w+|@@\w+)`;
 
 const RULES: readonly (readonly [RegExp, Maker])[] = [
   [/^$/, () => ({ does: 'nothing' })],
-  [rule(String.raw`SET\s+(?:NAMES|CHARACTER\s+SET)\s+'?${SAFE_CHARSETS}'?(?:\s+COLLATE\s+\w+)?\s*$`), () => ({ does: 'set' })],
-  [rule(String.raw`SET\s+(?:@@GLOBAL\.|GLOBAL\s|@@SESSION\.SQL_LOG_BIN|@MYSQLDUMP_TEMP_LOG_BIN)`), () => ({ does: 'server-wide' })],
+  [
+    rule(String.raw`SET\s+(?:NAMES|CHARACTER\s+SET)\s+'?${SAFE_CHARSETS}'?(?:\s+COLLATE\s+\w+)?\s*$`),
+    () => ({ does: 'set' }),
+  ],
+  [
+    rule(String.raw`SET\s+(?:@@GLOBAL\.|GLOBAL\s|@@SESSION\.SQL_LOG_BIN|@MYSQLDUMP_TEMP_LOG_BIN)`),
+    () => ({ does: 'server-wide' }),
+  ],
   [rule(String.raw`SET\s+${ASSIGNMENTS}\s*$`), setMeaning],
   [rule(String.raw`(?:UN)?LOCK\s+TABLES?\b`), () => ({ does: 'lock' })],
   [rule(String.raw`(?:START\s+TRANSACTION|BEGIN|COMMIT)\s*$`), () => ({ does: 'transaction' })],
-  [rule(String.raw`DROP\s+(TABLE|VIEW|SEQUENCE|TRIGGER|PROCEDURE|FUNCTION|EVENT|PACKAGE\s+BODY|PACKAGE)\s+${IF}${ID}${END}\s*$`), dropped],
+  [
+    rule(
+      String.raw`DROP\s+(TABLE|VIEW|SEQUENCE|TRIGGER|PROCEDURE|FUNCTION|EVENT|PACKAGE\s+BODY|PACKAGE)\s+${IF}${ID}${END}\s*$`,
+    ),
+    dropped,
+  ],
   [rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?(TABLE)\s+${IF}${ID}${END}`), created],
   [rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?(SEQUENCE)\s+${IF}${ID}${END}`), created],
-  [rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*\w+\s+)?${DEFINER}(?:SQL\s+SECURITY\s+\w+\s+)?(VIEW)\s+${IF}${ID}${END}`), created],
-  [rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?${DEFINER}(TRIGGER)\s+${IF}${ID}\s+(?:BEFORE|AFTER)\s+\w+\s+ON\s+${ID}${END}`), created],
-  [rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?${DEFINER}(?:AGGREGATE\s+)?(FUNCTION)\s+${IF}${ID}\s*\((?![\s\S]*\bSONAME\b)`), created],
-  [rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?${DEFINER}(?:AGGREGATE\s+)?(FUNCTION)\s+${IF}${ID}\s+RETURN\s`), created],
+  [
+    rule(
+      String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*\w+\s+)?${DEFINER}(?:SQL\s+SECURITY\s+\w+\s+)?(VIEW)\s+${IF}${ID}${END}`,
+    ),
+    created,
+  ],
+  [
+    rule(
+      String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?${DEFINER}(TRIGGER)\s+${IF}${ID}\s+(?:BEFORE|AFTER)\s+\w+\s+ON\s+${ID}${END}`,
+    ),
+    created,
+  ],
+  [
+    rule(
+      String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?${DEFINER}(?:AGGREGATE\s+)?(FUNCTION)\s+${IF}${ID}\s*\((?![\s\S]*\bSONAME\b)`,
+    ),
+    created,
+  ],
+  [
+    rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?${DEFINER}(?:AGGREGATE\s+)?(FUNCTION)\s+${IF}${ID}\s+RETURN\s`),
+    created,
+  ],
   [rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?${DEFINER}(PROCEDURE)\s+${IF}${ID}(?=[\s(])`), created],
   [rule(String.raw`CREATE\s+(?:OR\s+REPLACE\s+)?${DEFINER}(EVENT|PACKAGE\s+BODY|PACKAGE)\s+${IF}${ID}\s`), created],
-  [rule(String.raw`(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+${ID}\s*(?:\((?:\s*${ID}\s*,?)+\)\s*)?VALUES\s*$`), ([, name = '']) => ({ does: 'insert', name: nameOf(name) })],
-  [rule(String.raw`ALTER\s+TABLE\s+${ID}\s+(?:DISABLE|ENABLE)\s+KEYS\s*$`), ([, name = '']) => ({ does: 'keys', name: nameOf(name) })],
-  [rule(String.raw`ALTER\s+TABLE\s+${ID}\s+(?:ADD|MODIFY|AUTO_INCREMENT)\b`), ([, name = '']) => ({ does: 'alter-table', name: nameOf(name) })],
+  [
+    rule(String.raw`(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+${ID}\s*(?:\((?:\s*${ID}\s*,?)+\)\s*)?VALUES\s*$`),
+    ([, name = '']) => ({ does: 'insert', name: nameOf(name) }),
+  ],
+  [
+    rule(String.raw`ALTER\s+TABLE\s+${ID}\s+(?:DISABLE|ENABLE)\s+KEYS\s*$`),
+    ([, name = '']) => ({ does: 'keys', name: nameOf(name) }),
+  ],
+  [
+    rule(String.raw`ALTER\s+TABLE\s+${ID}\s+(?:ADD|MODIFY|AUTO_INCREMENT)\b`),
+    ([, name = '']) => ({ does: 'alter-table', name: nameOf(name) }),
+  ],
   [rule(String.raw`(?:DO|SELECT)\s+SETVAL\(\s*${ID}\s*,\s*(-?\d+)\s*,\s*0\s*\)\s*$`), sequenceSet],
-  [rule(String.raw`ALTER\s+DATABASE\s+${ID}\s+(?:DEFAULT\s+)?CHARACTER\s+SET\s+\w+\s+COLLATE\s+\w+\s*$`), ([, name = '']) => ({ does: 'alter-database', name: nameOf(name) })],
+  [
+    rule(String.raw`ALTER\s+DATABASE\s+${ID}\s+(?:DEFAULT\s+)?CHARACTER\s+SET\s+\w+\s+COLLATE\s+\w+\s*$`),
+    ([, name = '']) => ({ does: 'alter-database', name: nameOf(name) }),
+  ],
   [rule(String.raw`USE\s+${ID}\s*$`), ([, name = '']) => ({ does: 'use', name: nameOf(name) })],
-  [rule(String.raw`CREATE\s+(?:DATABASE|SCHEMA)\s+${IF}${ID}${END}`), ([, name = '']) => ({ does: 'create-database', name: nameOf(name) })],
+  [
+    rule(String.raw`CREATE\s+(?:DATABASE|SCHEMA)\s+${IF}${ID}${END}`),
+    ([, name = '']) => ({ does: 'create-database', name: nameOf(name) }),
+  ],
 ];
 
 /**

@@ -119,10 +119,14 @@ async function runAll(steps: readonly Step[], { current }: SwapNames): Promise<v
     }
   } catch (error) {
     await undoAll(begun, error);
-    throw new Failure('restore_failed', `The swap of ${JSON.stringify(current)} failed and was undone: ${messageOf(error)}`, {
-      remedy: 'Everything has its old name. Remove the cause, then swap again.',
-      cause: error,
-    });
+    throw new Failure(
+      'restore_failed',
+      `The swap of ${JSON.stringify(current)} failed and was undone: ${messageOf(error)}`,
+      {
+        remedy: 'Everything has its old name. Remove the cause, then swap again.',
+        cause: error,
+      },
+    );
   }
 }
 
@@ -131,10 +135,14 @@ async function undoAll(begun: readonly Step[], cause: unknown): Promise<void> {
     try {
       await step.undo();
     } catch (error) {
-      throw new Failure('target_dirty', `A failed swap could not be undone: ${messageOf(error)}; it failed with ${messageOf(cause)}`, {
-        remedy: 'Look at all three databases: no rows were lost; views, triggers, routines or events may be missing.',
-        cause,
-      });
+      throw new Failure(
+        'target_dirty',
+        `A failed swap could not be undone: ${messageOf(error)}; it failed with ${messageOf(cause)}`,
+        {
+          remedy: 'Look at all three databases: no rows were lost; views, triggers, routines or events may be missing.',
+          cause,
+        },
+      );
     }
   }
 }
