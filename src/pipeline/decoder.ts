@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../domain/failure.ts';
 import type { Workbench } from '../engines/engine.ts';
 import type { Child, Command, Exit } from '../process/child.ts';
@@ -12,6 +13,8 @@ type Algorithm = Compression['algorithm'];
 type Bytes = AsyncIterable<Uint8Array>;
 
 const HIGH_WATER = 1024 * 1024;
+/** A killed program is gone after two seconds. */
+const GONE_AFTER_MS = 3_000;
 
 /** Decompresses a stream. Ends only when the source has ended without error and the decoder is content. */
 export async function* decoded(bench: Workbench, source: Bytes, algorithm: Algorithm): AsyncGenerator<Uint8Array> {
@@ -124,7 +127,8 @@ async function pourByChild(bench: Workbench, source: Bytes, { program, command }
   zstd.stdout.destroy();
   const kill = async () => {
     consumer.kill();
-    await consumer.ended;
+    // A stranger that keeps its streams open is not waited for.
+    await Promise.race([consumer.ended, sleep(GONE_AFTER_MS, undefined, { ref: false })]);
     zstd.kill();
   };
   const stop = () => void kill();

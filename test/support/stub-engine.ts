@@ -186,7 +186,7 @@ export class StubEngine implements Engine {
     const { createReadStream } = await import('node:fs');
     this.#files += 1;
     const file = join(bench.folder, `restored-${this.#files}`);
-    await plain.into({ program: '/bin/sh', args: ['-c', 'cat > "$1"', 'sh', file] });
+    await plain.into({ program: '/bin/sh', args: ['-c', 'exec cat > "$1"', 'sh', file] });
     yield* createReadStream(file);
   }
 
