@@ -1,4 +1,4 @@
-import type { MongoClient } from 'mongodb';
+import { type MongoClient, MongoServerError } from 'mongodb';
 import { Failure, messageOf } from '../../domain/failure.ts';
 import type { Connection, DatabaseAdmin, SwapNames, Workbench } from '../engine.ts';
 import { APP_NAME, withClient } from './dial.ts';
@@ -57,7 +57,7 @@ interface Operation {
 /** MongoDB has no sessions per database; what can be in the way are operations that run on it. */
 async function operations(client: MongoClient, database: string): Promise<Operation[]> {
   const pipeline = [{ $currentOp: { allUsers: true, idleConnections: false } }];
-  const running = await client.db('admin').aggregate(pipeline).toArray();
+  const running = await client.db('admin').aggregate(pipeline).toArray().catch(refuseBlindness);
   return running
     .map(({ opid, ns, client: from, appName, op }) => ({
       opid,
@@ -67,6 +67,14 @@ async function operations(client: MongoClient, database: string): Promise<Operat
       op: text(op),
     }))
     .filter(({ ns, appName }) => ns.startsWith(`${database}.`) && !appName.startsWith(APP_NAME));
+}
+
+function refuseBlindness(error: unknown): never {
+  if (!(error instanceof MongoServerError) || error.code !== 13) throw error;
+  throw new Failure('privilege_missing', 'The user may not see what runs on the MongoDB server.', {
+    remedy: 'Grant it the role clusterMonitor on admin, and hostManager to end operations of others.',
+    cause: error,
+  });
 }
 
 function text(value: unknown): string {

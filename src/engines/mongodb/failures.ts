@@ -5,7 +5,7 @@ import { Failure, type FailureCode, messageOf } from '../../domain/failure.ts';
 const REMEDIES = {
   authentication_failed: 'Check user, password and the database that holds the user (authSource).',
   privilege_missing:
-    'Grant the user the role backup or, for one database, read: db.grantRolesToUser("USER", [{ role: "read", db: "NAME" }])',
+    'Grant the user a role: backup (or read on one database) to back up, restore (or readWrite and dbAdmin) to restore.',
   tls_refused:
     'Check that the server speaks TLS and that its certificate is signed for this host name, or give sslrootcert.',
   database_unreachable: 'Check host, port, firewall and that the server runs.',

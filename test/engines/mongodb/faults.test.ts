@@ -133,6 +133,15 @@ describe('refusals of MongoDB', () => {
     expect(failure).toMatchObject({ code: 'server_unsupported', remedy: expect.stringContaining('4.2') });
   }, 30_000);
 
+  it('names the role that shows what runs on the server, when a swap may not look', async () => {
+    const refusal = { code: 13, codeName: 'Unauthorized', message: 'not authorized on admin to execute command' };
+    const server = await start({ faults: [{ on: 'aggregate', action: refusal }] });
+
+    const failure = await failureOf(mongodb.admin(bench).sessions(mongoConnection(server), 'shop'));
+
+    expect(failure).toMatchObject({ code: 'privilege_missing', remedy: expect.stringContaining('clusterMonitor') });
+  });
+
   it('F5 takes a database without collections for a mistake', async () => {
     const server = await start();
 
@@ -407,12 +416,13 @@ describeWithMongoTools('faults of MongoDB', () => {
   });
 
   it('F74 refuses a server that is older than the dump, and a target that is no primary', async () => {
-    const server = await start({ version: '6.0.1' });
+    const replicaSet = { name: 'rs0', hosts: ['a:1', 'b:1'], secondary: true };
+    const server = await start({ version: '6.0.1', replicaSet });
     const origin = { ...ORIGIN, serverVersion: '7.0.14' };
 
     const plan = await mongodb.plan(bench, origin, restoreRequest(mongoConnection(server), { type: 'schema' }));
 
-    expect(plan.filter(({ blocks }) => blocks).map(({ name }) => name)).toEqual(['type', 'version']);
+    expect(plan.filter(({ blocks }) => blocks).map(({ name }) => name)).toEqual(['type', 'version', 'role']);
     expect(plan.find(({ name }) => name === 'version')?.detail).toContain('7.0.14');
   });
 

@@ -15,9 +15,16 @@ export interface ServerState {
   readonly wireVersion: number;
   readonly address: string;
   /** Claimed in `hello`; nothing else of a replica set is there. */
-  readonly replicaSet: { readonly name: string; readonly hosts: readonly string[] } | undefined;
+  readonly replicaSet: ReplicaSet | undefined;
   /** What `$currentOp` shows; `killOp` takes one away. */
   readonly operations: Operation[];
+}
+
+export interface ReplicaSet {
+  readonly name: string;
+  readonly hosts: readonly string[];
+  /** Not the primary, as `hello` tells it; writes are taken all the same. */
+  readonly secondary?: boolean;
 }
 
 /** An operation in progress, as far as anyone asks. */

@@ -22,13 +22,14 @@ const HELLO_FIELDS = [
 function hello(call: Call): Buffer {
   const { state, options } = call;
   const modern = call.name === 'hello';
+  const writable = state.replicaSet?.secondary !== true;
   const extra: Buffer[] = [];
   if (typeof options.saslSupportedMechs === 'string') extra.push(...plain({ saslSupportedMechs: ['SCRAM-SHA-256'] }));
   const speculative = speculate(call);
   if (speculative !== undefined) extra.push(embedded('speculativeAuthenticate', speculative));
   return replyOf(
     {
-      ...(modern ? { isWritablePrimary: true } : { ismaster: true }),
+      ...(modern ? { isWritablePrimary: writable } : { ismaster: writable }),
       helloOk: true,
       maxBsonObjectSize: 16 * 1024 * 1024,
       maxMessageSizeBytes: MAX_MESSAGE_BYTES,
@@ -47,8 +48,8 @@ function hello(call: Call): Buffer {
 
 function membership({ replicaSet }: ServerState): Record<string, unknown> {
   if (replicaSet === undefined) return {};
-  const { name, hosts } = replicaSet;
-  return { setName: name, setVersion: 1, hosts, me: hosts[0], primary: hosts[0], secondary: false };
+  const { name, hosts, secondary = false } = replicaSet;
+  return { setName: name, setVersion: 1, hosts, me: hosts[0], primary: hosts[secondary ? 1 : 0], secondary };
 }
 
 /** A failed guess is no error: the client logs in the long way and fails there. */

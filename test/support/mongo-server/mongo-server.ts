@@ -11,6 +11,7 @@ import {
   checkFields,
   decodeOptions,
   type Operation,
+  type ReplicaSet,
   type ServerState,
   type Session,
 } from './command.ts';
@@ -35,7 +36,7 @@ export interface MongoServerOptions {
   readonly wireVersion?: number;
   readonly faults?: readonly Fault[];
   /** What `hello` claims of a replica set and where its members are. */
-  readonly replicaSet?: { readonly name: string; readonly hosts: readonly string[] };
+  readonly replicaSet?: ReplicaSet;
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
