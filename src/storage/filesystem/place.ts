@@ -1,4 +1,4 @@
-import { mkdir, open, realpath, rmdir } from 'node:fs/promises';
+import { mkdir, open, realpath, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { Failure } from '../../domain/failure.ts';
 import { checkKey } from '../key.ts';
@@ -64,11 +64,36 @@ export function sidePath(path: string): string {
   return join(dirname(path), `.${basename(path)}.meta`);
 }
 
-/** Creates a folder with its parents; they are all on disk when this resolves. */
+/**
+ * Creates a folder with its parents; they are all on disk when this resolves. Step by step: on file systems that refuse
+ * new names with ENOENT, such as /proc, the recursive mkdir of Node never ends.
+ */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
-  if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+  if (await makeOne(folder)) return;
+  await makeFolder(dirname(folder));
+  if (!(await makeOne(folder))) await mkdir(folder, { mode: PRIVATE_FOLDER });
+}
+
+/** False where the parent is missing. */
+async function makeOne(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder, { mode: PRIVATE_FOLDER });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' && dirname(folder) !== folder) return false;
+    // A read-only or foreign parent answers so for folders that are there, too.
+    if (code === 'EEXIST' || (await isFolder(folder))) return true;
+    throw error;
+  }
+  await syncFolder(dirname(folder));
+  return true;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  );
 }
 
 /** Makes names created, renamed or removed in a folder survive a crash. Some systems cannot open folders; they need not. */

@@ -177,8 +177,10 @@ function ifUnchanged({ mode }: Calls, { ifMatch }: Removal): { IfMatch?: string 
 
 async function sendDelete(calls: Calls, key: string, which: { VersionId?: string; IfMatch?: string }): Promise<void> {
   const action = which.VersionId === undefined ? 's3:DeleteObject' : 's3:DeleteObjectVersion';
+  let tries = 0;
   const remove = (): Promise<number | undefined> =>
     calls.call({ action, key }, async (client, options) => {
+      tries += 1;
       const reply = await client.send(new DeleteObjectCommand({ ...calls.object(key), ...which }), options);
       return reply.$metadata.httpStatusCode;
     });
@@ -187,6 +189,8 @@ async function sendDelete(calls: Calls, key: string, which: { VersionId?: string
     if ((await remove()) !== NO_CONTENT) await remove();
   } catch (error) {
     if (error instanceof Failure && error.code === 'backup_lost') return;
+    // The condition cannot hold any more where an earlier try whose reply was lost has done the work.
+    if (tries > 1 && isDoubtful(error) && (await headObject(calls, key, which.VersionId)) === undefined) return;
     throw await lockedOr(calls, error, { key, version: which.VersionId });
   }
 }
