@@ -113,7 +113,7 @@ function endpointOf(given: Parameters): string | undefined {
   const plain = url !== null && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
   if (plain && (url.protocol === 'http:' || url.protocol === 'https:'))
     return url.origin + posix.join('/', url.pathname).replace(/\/$/, '');
-  throw refused('The endpoint of the store is not a plain http or https address');
+  throw refused('The endpoint of the store is not a bare http or https address');
 }
 
 function roleOf(given: Parameters): S3Config['role'] {
