@@ -33,13 +33,13 @@ export function recoveryKit(facts: KitFacts): string {
     '',
     '2. SEE WHAT THERE IS',
     '   Save this page as recovery-kit.txt. Give S3 credentials as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
-    `     dbdump rescue list --from '${storeUrl}' --trust recovery-kit.txt`,
+    `     dbdump rescue list --from ${quoted(storeUrl)} --trust recovery-kit.txt`,
     '',
     '3. RESTORE THE NEWEST GOOD BACKUP INTO A NEW DATABASE',
     '   It is checked to its last byte before anything is written, and nothing that exists is touched.',
-    `     export TARGET='${facts.scheme}://USER:PASSWORD@HOST/${encodeURIComponent(database)}'`,
-    `     dbdump rescue restore latest --from '${storeUrl}' --into env:TARGET \\`,
-    `       --new-name '${database.replaceAll("'", "'\\''")}_restored' --trust recovery-kit.txt${identityOption(facts)}`,
+    `     export TARGET=${quoted(`${facts.scheme}://USER:PASSWORD@HOST/${encodeURIComponent(database)}`)}`,
+    `     dbdump rescue restore latest --from ${quoted(storeUrl)} --into env:TARGET \\`,
+    `       --new-name ${quoted(`${database}_restored`)} --trust recovery-kit.txt${identityOption(facts)}`,
     '',
     ...encryption(facts),
     'KEYS THAT SIGNED THESE BACKUPS',
@@ -66,6 +66,11 @@ function encryption({ recipients }: KitFacts): string[] {
 
 function keyLines(publicKey: string): string[] {
   return [`key ${keyId(publicKey)}`, `fingerprint ${grouped(fingerprint(publicKey))}`, publicKeyPem(publicKey), ''];
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** In fours, as people compare. */
