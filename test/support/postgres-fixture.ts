@@ -54,7 +54,10 @@ create operator class app.int_rev for type integer using btree family app.fam as
   operator 1 >, operator 2 >=, operator 3 =, operator 4 <=, operator 5 <, function 1 btint4cmp(integer, integer);
 create conversion app.conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
 create access method heap2 type table handler heap_tableam_handler;
-create trusted language plmine handler plpgsql_call_handler inline plpgsql_inline_handler validator plpgsql_validator;
+create function app.plmine_handler() returns language_handler language c as '$libdir/plpgsql', 'plpgsql_call_handler';
+create function app.plmine_inline(internal) returns void language c strict as '$libdir/plpgsql', 'plpgsql_inline_handler';
+create function app.plmine_validator(oid) returns void language c strict as '$libdir/plpgsql', 'plpgsql_validator';
+create trusted language plmine handler app.plmine_handler inline app.plmine_inline validator app.plmine_validator;
 create function app.from_internal(internal) returns internal language internal immutable strict as 'textin';
 create transform for app.mood language plmine (from sql with function app.from_internal(internal));
 

@@ -19,7 +19,8 @@ export const ROUTINES: readonly ObjectKind[] = [
     catalog: 'pg_proc',
     alias: 'p',
     joins: 'join pg_language l on l.oid = p.prolang',
-    where: "p.prokind <> 'a'",
+    // The constructors of a range come with its type.
+    where: `p.prokind <> 'a' and not exists (select from pg_depend d where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'i')`,
     kind: "case p.prokind when 'p' then 'procedure' when 'w' then 'window function' else 'function' end",
     name: routineName,
     definition: [
@@ -76,6 +77,8 @@ export const ROUTINES: readonly ObjectKind[] = [
   {
     catalog: 'pg_operator',
     alias: 'o',
+    // Without code it is a name that another operator mentions.
+    where: 'o.oprcode <> 0',
     kind: "'operator'",
     name: `(select ${shown('ns.nspname')} from pg_namespace ns where ns.oid = o.oprnamespace) || '.' || o.oprname || '(' || coalesce(format_type(nullif(o.oprleft, 0), null), '') || ',' || format_type(o.oprright, null) || ')'`,
     definition: [

@@ -18,7 +18,7 @@ import { linesToDrop, requireSqlClient, withoutLines } from './downgrade.ts';
 import { EditList, type Edits } from './edits.ts';
 import { entriesList } from './entries-list.ts';
 import { applyFacts } from './facts.ts';
-import { mentionedRoles } from './role-edits.ts';
+import { mentionedRoles, superuserOwners } from './role-edits.ts';
 import { readTarget, type Target } from './target.ts';
 import { sayVersions } from './versions.ts';
 
@@ -38,7 +38,8 @@ export async function restore(bench: Workbench, plain: Plain, { origin, request 
   const { target, edits, serverOptions } = await withSession(request.target, wish, async (session) => {
     const first = await readTarget(session);
     requireNotOlder(majorOf(origin.serverVersion) || majorOf(head.serverVersion), first.major);
-    if (first.scratch && first.superuser) await createRoles(session, rolesToCreate(entries, origin, first));
+    if (first.scratch && first.superuser)
+      await createRoles(session, rolesToCreate(entries, origin, first), superuserOwners(entries));
     const now = await readTarget(session);
     const empty = await admin(bench).isEmpty(request.target, request.target.database);
     return {
@@ -106,8 +107,9 @@ function rolesToCreate(entries: readonly TocEntry[], { inventory }: Origin, targ
   );
 }
 
-async function createRoles(session: Session, roles: readonly string[]): Promise<void> {
-  for (const role of roles) await session.rows(`create role ${quoted(role)}`);
+async function createRoles(session: Session, roles: readonly string[], superusers: ReadonlySet<string>): Promise<void> {
+  for (const role of roles)
+    await session.rows(`create role ${quoted(role)}${superusers.has(role) ? ' superuser' : ''}`);
 }
 
 interface Writing {

@@ -65,8 +65,20 @@ function withOwner(list: EditList, entry: TocEntry, { target, mapped, schemaOwne
   return { ...entry, owner: kept };
 }
 
+/** Whether only a superuser may own it. */
+function needsSuperuser({ kind, definition }: TocEntry): boolean {
+  if (kind === 'PUBLICATION') return /FOR ALL TABLES/.test(definition);
+  return ['FOREIGN DATA WRAPPER', 'EVENT TRIGGER', 'SUBSCRIPTION'].includes(kind);
+}
+
+/** Roles that a scratch server must have as superusers. */
+export function superuserOwners(entries: readonly TocEntry[]): Set<string> {
+  return new Set(entries.filter(needsSuperuser).map(({ owner }) => owner));
+}
+
 /** A new owner must be one of us and be allowed to create in the schema; only a schema that is its own is sure to let it. */
 function mayOwn(entry: TocEntry, owner: string, { target, mapped, schemaOwners }: OwnerContext): boolean {
+  if (needsSuperuser(entry) && !target.superusers.has(owner)) return false;
   if (target.superuser) return true;
   if (owner === target.role) return true;
   if (!target.ours.has(owner)) return false;

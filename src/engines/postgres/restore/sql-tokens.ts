@@ -30,7 +30,9 @@ export function statements(text: string): Token[][] {
     result.push(current);
     current = [];
   }
-  if (current.some(({ kind }) => kind !== 'space')) result.push(current);
+  const last = result.at(-1);
+  if (last !== undefined && current.every(({ kind }) => kind === 'space')) last.push(...current);
+  else if (current.length > 0) result.push(current);
   return result;
 }
 

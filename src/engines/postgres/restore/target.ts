@@ -13,6 +13,7 @@ export interface Target {
   /** A throwaway server of ours. */
   readonly scratch: boolean;
   readonly roles: ReadonlySet<string>;
+  readonly superusers: ReadonlySet<string>;
   /** Roles that we are members of, ourselves included. */
   readonly ours: ReadonlySet<string>;
   /** Roles that may create schemas here. */
@@ -46,6 +47,7 @@ export async function readTarget(session: Session): Promise<Target> {
     managedAdmin: self?.managed === 't',
     scratch: await isScratch(session),
     roles: await names('select rolname as name from pg_roles'),
+    superusers: await names('select rolname as name from pg_roles where rolsuper'),
     ours: await names("select rolname as name from pg_roles where pg_has_role(oid, 'member')"),
     creators: await names(
       "select rolname as name from pg_roles where has_database_privilege(oid, current_database(), 'create')",
