@@ -12,7 +12,7 @@ import { restore } from '../../src/pipeline/restore.ts';
 import { takeRunMarker } from '../../src/pipeline/run-marker.ts';
 import { signerOf } from '../../src/pipeline/seal.ts';
 import { verify } from '../../src/pipeline/verify.ts';
-import type { Tool, Toolbox } from '../../src/process/tools.ts';
+import { PROGRAMS, type Tool, type Toolbox } from '../../src/process/tools.ts';
 import { namedVariable, readConfig } from '../../src/runtime/config.ts';
 import { openWorkshop } from '../../src/runtime/workshop.ts';
 import { openStorage } from '../../src/storage/registry.ts';
@@ -21,6 +21,8 @@ import { parseStoreUrl } from '../../src/storage/store-url.ts';
 /** Everything a real backup needs, with a store in a folder of its own that is gone afterwards. */
 export interface Trial {
   readonly tools: Toolbox;
+  /** Programs below their security floor that are used all the same. */
+  readonly overridden: readonly Tool[];
   needs(engine: Engine): Needs;
   close(): void;
 }
@@ -34,6 +36,7 @@ export async function openTrial(options: { readonly belowFloor: boolean }): Prom
   const tools = options.belowFloor ? trialsCountAsSound(workshop.tools) : workshop.tools;
   return {
     tools,
+    overridden: options.belowFloor ? PROGRAMS.flatMap((name) => workshop.tools.all(name)).filter(isOverridden) : [],
     needs: (engine) => {
       const runId = randomBytes(6).toString('hex');
       return {
@@ -59,6 +62,10 @@ export async function openTrial(options: { readonly belowFloor: boolean }): Prom
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function isOverridden({ ok, trial }: Tool): boolean {
+  return trial && !ok;
 }
 
 /** The explicit override for programs that were unpacked for tests of old versions. Whoever uses it says so. */
