@@ -1,0 +1,92 @@
+import { judge } from './figures.ts';
+import { busySeconds, cpuOf, machineLine } from './machine.ts';
+import { openMariaDb } from './mariadb.ts';
+import { type Plan, percent } from './measure.ts';
+import { type Options, type PartName, readOptions, USAGE } from './options.ts';
+import { killPart } from './parts/kill.ts';
+import { limitPart } from './parts/limit.ts';
+import { mongoPart } from './parts/mongo.ts';
+import { mysqlPart } from './parts/mysql.ts';
+import { backupPart } from './parts/pg.ts';
+import { restorePart } from './parts/restore.ts';
+import { uploadPart } from './parts/upload.ts';
+import { fillPostgres, openPostgres, type Postgres } from './postgres.ts';
+import { FIFTH } from './scales.ts';
+import { openWorld, type World } from './world.ts';
+
+// npm run bench: measures ours against shell pipelines and gzip on this machine, and holds every figure against its target.
+
+const QUIET = 0.1;
+const DATABASE = 'bench';
+const SMALLER = 'fifth';
+const NEED_POSTGRES: readonly PartName[] = ['pg', 'restore', 'kill', 'limit'];
+
+async function main(options: Options): Promise<number> {
+  const world = openWorld(options);
+  const started = Date.now();
+  process.once('SIGINT', () => void world.close().finally(() => process.exit(130)));
+  try {
+    world.print([machineLine(), `size ${options.size}, ${options.rounds} rounds, parts ${options.only.join(', ')}`]);
+    await warnOfLoad(world);
+    await runParts(world, planOf(options));
+  } finally {
+    await world.close();
+  }
+  const { lines, belowFloor, missed } = judge(world.figures, options.size);
+  const seconds = Math.round((Date.now() - started) / 1000);
+  const good = world.figures.length - missed.length;
+  const summary =
+    options.size === 'full'
+      ? `${good} of ${world.figures.length} targets reached`
+      : `targets are for full data and not judged at size ${options.size}`;
+  world.print(['', '### Targets', '', ...lines, '']);
+  world.print([`${summary}; ${belowFloor.length} figures below their CI floor; ${seconds} s.`]);
+  return belowFloor.length === 0 ? 0 : 1;
+}
+
+function planOf({ size, rounds }: Options): Plan {
+  const quick = size === 'quick';
+  return { rounds, servers: [], mostForeign: quick ? Number.POSITIVE_INFINITY : QUIET, warmUp: true };
+}
+
+async function runParts(world: World, plan: Plan): Promise<void> {
+  const { only, size } = world.options;
+  const wants = (part: PartName) => only.includes(part);
+  const smaller = size === 'full' ? SMALLER : undefined;
+  if (NEED_POSTGRES.some(wants)) {
+    const server = await postgresWithData(world, smaller);
+    const setting = { world, server, database: DATABASE, plan: { ...plan, servers: [server.pid] } };
+    if (wants('pg')) await backupPart(setting, smaller);
+    if (wants('restore')) await restorePart({ ...setting, database: smaller ?? DATABASE });
+    if (wants('kill')) await killPart(world, server, DATABASE);
+    if (wants('limit')) await limitPart(world, server, DATABASE);
+  }
+  if (wants('mysql')) await mysqlPart(world, await openMariaDb(world, world.scale.mysqlRows), plan);
+  if (wants('mongo')) await mongoPart(world, plan);
+  if (wants('upload')) await uploadPart(world, plan);
+}
+
+async function postgresWithData(world: World, smaller: string | undefined): Promise<Postgres> {
+  console.error('… a private PostgreSQL and its data');
+  const server = await openPostgres(world);
+  await fillPostgres(server, DATABASE, world.scale);
+  if (smaller !== undefined) await fillPostgres(server, smaller, FIFTH);
+  return server;
+}
+
+/** Ratios stand a busy machine better than seconds do, but not any. */
+async function warnOfLoad(world: World): Promise<void> {
+  const before = { busy: busySeconds(), own: cpuOf('self').all, at: performance.now() };
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const seconds = (performance.now() - before.at) / 1000;
+  const foreign = (busySeconds() - before.busy - (cpuOf('self').all - before.own)) / seconds;
+  if (foreign > QUIET) world.print([`! Other processes use ${percent(foreign)} of one core: figures will be noisy.`]);
+}
+
+try {
+  process.exitCode = await main(readOptions(process.argv.slice(2)));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  console.error(USAGE);
+  process.exitCode = 2;
+}
