@@ -22,6 +22,7 @@ const ADDRESS_V6 = /^[0-9a-f:.]+(?:%[\w.-]+)?$/i;
  */
 export function mongodbUri(connection: Connection): string {
   const { user, port, options } = connection;
+  requireUsableUser(user);
   const account = user === '' ? '' : `${encodeURIComponent(user)}@`;
   const settings: [string, string][] = [
     ['directConnection', 'true'],
@@ -31,6 +32,15 @@ export function mongodbUri(connection: Connection): string {
   if (user !== '' && options.authSource === undefined) settings.push(['authSource', 'admin']);
   const query = settings.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
   return `mongodb://${account}${bracketed(dialledHost(connection))}:${port}/?${query}`;
+}
+
+/** The driver escapes only the first of each in a login; said here, because a server would only say that it failed. */
+function requireUsableUser(user: string): void {
+  if (user.split(',').length <= 2 && user.split('=').length <= 2) return;
+  throw usage(
+    'A MongoDB user whose name holds several commas or equals signs cannot be logged in.',
+    'Make a user with another name.',
+  );
 }
 
 /** Where a certificate's name is checked the name must be dialled; else the checked address is (F88). */

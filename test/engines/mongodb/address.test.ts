@@ -216,6 +216,12 @@ describe('connection strings of MongoDB', () => {
     expect(at('verify-full')).toContain('db.example:1');
   });
 
+  it.each(['a,b,c', '=='])('says that user %s cannot be logged in by the driver', (user) => {
+    const connection = mongoConnection({ host: 'db', port: 1 }, { user, password: new Secret('x') });
+
+    expect(() => mongodbUri(connection)).toThrow('several commas or equals signs');
+  });
+
   it('F84 writes a password into YAML as printable ASCII only', () => {
     const password = 'a"b\\c\n\r\t\u0000\u0085\u2028\ufeffż🐘#: {}%41';
     const connection = mongoConnection({ host: 'db', port: 1 }, { user: 'u', password: new Secret(password) });
