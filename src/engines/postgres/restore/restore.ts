@@ -139,7 +139,8 @@ async function write(bench: Workbench, plain: Plain, writing: Writing): Promise<
   }
   const command = restoreCommand(tool, request.target, { ...wish, flags: edits.flags, entries: list });
   try {
-    if (!edits.changed) {
+    // Told what to restore, pg_restore stops reading behind the last of it; only a whole dump is poured straight in.
+    if (!edits.changed && list === undefined && request.type !== 'schema') {
       await plain.into(command);
       return;
     }
