@@ -569,11 +569,11 @@ describe('F45 what never answers', () => {
 
   it('F45 a request that trickles is cut by its own deadline', async () => {
     await withServer(
-      { script: [{ fault: { kind: 'slow', bytesPerSecond: 1000 }, action: 'PutObject' }] },
+      { script: [{ fault: { kind: 'slow', bytesPerSecond: 10_000 }, action: 'PutObject' }] },
       async (server) => {
         const storage = openOn(server, {}, { deadlines: { ...deadlines, requestMs: 500 }, retry });
 
-        await storage.put('f45', randomBytes(100_000));
+        await storage.put('f45', randomBytes(20_000));
 
         expect(actions(server, 'PutObject')).toBe(2);
       },
