@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../domain/failure.ts';
 import type { Workbench } from '../engines/engine.ts';
 import type { Child, Command, Exit } from '../process/child.ts';
-import { describeExit, endedWell, requireGood, run } from '../process/run.ts';
+import { describeExit, endedWell, guarded, requireGood, run } from '../process/run.ts';
 import { decompressedCount, decompressTransform, zstdDecompressCommand, zstdProgram } from './compressor.ts';
 import type { Compression } from './pipeline.ts';
 import { damaged } from './stored-bytes.ts';
@@ -168,17 +168,12 @@ async function feed(
 ): Promise<{ readonly error: unknown } | undefined> {
   if (child.stdin === null) return undefined;
   let failed: { readonly error: unknown } | undefined;
-  async function* guarded() {
-    try {
-      yield* source;
-    } catch (error) {
-      failed = { error };
-      await kill();
-      throw error;
-    }
-  }
+  const checked = guarded(source, async (error) => {
+    failed = { error };
+    await kill();
+  });
   try {
-    await pipeline(Readable.from(guarded(), { objectMode: false, highWaterMark: HIGH_WATER }), child.stdin);
+    await pipeline(Readable.from(checked, { objectMode: false, highWaterMark: HIGH_WATER }), child.stdin);
   } catch {
     return failed;
   }

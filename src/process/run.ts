@@ -100,7 +100,7 @@ async function feed(child: Child, input: AsyncIterable<Uint8Array> | undefined):
 }
 
 /** The same chunks; `onError` hears of the input's own errors only, not of those the reader throws in. */
-async function* guarded(input: AsyncIterable<Uint8Array>, onError: (error: unknown) => Promise<void>) {
+export async function* guarded(input: AsyncIterable<Uint8Array>, onError: (error: unknown) => Promise<void>) {
   const iterator = input[Symbol.asyncIterator]();
   try {
     for (;;) {
