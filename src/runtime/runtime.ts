@@ -1,0 +1,51 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { AllowedRanges } from '../domain/address.ts';
+import type { Secret } from '../domain/secret.ts';
+import type { Engine } from '../engines/engine.ts';
+import type { Signer, TrustedKeys } from '../pipeline/pipeline.ts';
+import type { Launcher, Notices, Resolver, Timetable, Vault } from '../platform/platform.ts';
+import type { Toolbox } from '../process/tools.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** What a session on a destination may do; each purpose has a role of its own (write cannot read or delete). */
+export type StoragePurpose = 'write' | 'read' | 'delete';
+
+export interface StorageRequest {
+  readonly tenantId: string;
+  readonly destinationId: string;
+  readonly purpose: StoragePurpose;
+  /** Seen in the client's CloudTrail as the session's name. */
+  readonly runId: string;
+}
+
+/** Facts of this installation. */
+export interface Installation {
+  readonly version: string;
+  /** Where people reach the console, for links and for Host and Origin checks. */
+  readonly publicUrl: string;
+  /** Private ranges that the operator allowed for clients' databases, stores and webhooks (F87). */
+  readonly allowedRanges: AllowedRanges;
+  /** Principal that the client's roles must trust: the broker's role, or this machine's. */
+  readonly principalArn: string | undefined;
+  /** `one-machine` allows file, env and command credentials and filesystem destinations. */
+  readonly kind: 'one-machine' | 'aws';
+}
+
+/** Everything a step or operation may use. Assembled in aws.ts and local.ts, and for tests in test/support. */
+export interface Runtime {
+  readonly catalog: Catalog;
+  readonly vault: Vault;
+  readonly launcher: Launcher;
+  readonly timetable: Timetable;
+  readonly notices: Notices;
+  readonly resolver: Resolver;
+  readonly engines: readonly Engine[];
+  readonly tools: Toolbox;
+  readonly signer: Signer;
+  readonly trusted: TrustedKeys;
+  readonly identities: readonly Secret[];
+  readonly installation: Installation;
+  openStorage(request: StorageRequest): Promise<Storage>;
+  now(): Date;
+  log(level: 'info' | 'warn' | 'error', fields: Readonly<Record<string, unknown>>, sentence: string): void;
+}
