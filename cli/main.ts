@@ -1,9 +1,11 @@
+import { keepCompiled } from '../src/process/compiled.ts';
 import { hideTypedPasswords } from './database-argument.ts';
 
 // Before anything else is loaded: until then, every user of this machine can read what was typed.
 hideTypedPasswords(process.argv.slice(2), (title) => {
   process.title = title;
 });
+keepCompiled();
 
 const { main } = await import('./program.ts');
 await main(process.argv);

@@ -67,7 +67,6 @@ export async function checkStore(session: Session, url: string): Promise<Check[]
     const storage = session.rescue.openStore(url);
     try {
       const { conditionalWrites, checksums, versioned } = await storage.probe();
-      const offset = storage.clockOffsetMs();
       return [
         { name: 'store', verdict: 'ok', detail: `${storage.url}: written, listed, read back and removed` },
         capability(
@@ -77,14 +76,7 @@ export async function checkStore(session: Session, url: string): Promise<Check[]
         ),
         capability('checksums', checksums, 'Damage on the way is found by reading back only: use --level 2 or 3.'),
         { name: 'versions', verdict: 'ok', detail: versioned ? 'kept by the store' : 'not kept by the store' },
-        {
-          name: 'clock',
-          verdict: 'ok',
-          detail:
-            offset === 0
-              ? 'the store has none of its own, or agrees'
-              : `${formatSeconds(Math.abs(offset) / 1000)} ${offset > 0 ? 'ahead' : 'behind'} at the store`,
-        },
+        clock(storage.clockOffsetMs()),
       ];
     } finally {
       await storage.close();
@@ -102,4 +94,20 @@ function capability(name: string, there: boolean, remedy: string): Check {
 function failed(name: string, error: unknown): Check {
   const { detail, remedy, code } = problemOf(error);
   return { name, verdict: 'fail', detail, code, ...(remedy === undefined ? {} : { remedy }) };
+}
+
+const LARGEST_OFFSET_MS = 5 * 60_000;
+
+/** Nothing is deleted from a store whose clock is further away (F34). */
+function clock(offsetMs: number): Check {
+  const apart = formatSeconds(Math.abs(offsetMs) / 1000);
+  if (Math.abs(offsetMs) <= LARGEST_OFFSET_MS)
+    return { name: 'clock', verdict: 'ok', detail: `${apart} from the store's` };
+  return {
+    name: 'clock',
+    verdict: 'fail',
+    detail: `this machine's clock is ${apart} ${offsetMs > 0 ? 'behind' : 'ahead of'} the store's`,
+    remedy: 'Set the clock, and keep it right with NTP.',
+    code: 'clock_skew',
+  };
 }

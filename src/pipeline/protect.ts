@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/failure.ts';
 import { backup } from './backup.ts';
 import { databaseFolder } from './layout.ts';
 import type { BackupRequest, Needs, TrustedManifest, VerifyOutcome, VerifyRequest } from './pipeline.ts';
@@ -27,6 +28,9 @@ export async function backUpAlone(needs: Needs, request: Omit<BackupRequest, 'le
   try {
     return await backup(needs, { ...request, lease });
   } finally {
-    await lease.release();
+    // What came of the backup counts; a marker that could not be taken away goes stale by itself.
+    await lease.release().catch((error: unknown) => {
+      needs.bench.note(`The run marker could not be removed and keeps others out for 10 minutes: ${messageOf(error)}`);
+    });
   }
 }
