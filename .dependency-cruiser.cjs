@@ -111,13 +111,13 @@ module.exports = {
     only('cli-knows-contract-domain-and-tools', { from: '^cli/', except: '^cli/(rescue|doctor)' }, [
       '^src/contract/',
       '^src/domain/',
-      '^src/process/tools\\.ts$',
+      '^src/process/(tools|compiled)\\.ts$',
     ]),
     only('rescue-knows-its-runtime', { from: '^cli/(rescue|doctor)' }, [
       '^cli/',
       '^src/contract/',
       '^src/domain/',
-      '^src/process/tools\\.ts$',
+      '^src/process/(tools|compiled)\\.ts$',
       '^src/runtime/',
       '^src/pipeline/',
     ]),

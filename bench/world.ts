@@ -122,7 +122,7 @@ export function dbdump(...args: readonly string[]): string[] {
 
 /** One of the benchmark's own programs. */
 export function program(name: string, ...args: readonly string[]): string[] {
-  return [process.execPath, join(ROOT, 'bench', 'run', `${name}.ts`), ...args];
+  return [process.execPath, join(ROOT, 'bench', 'run', 'start.ts'), name, ...args];
 }
 
 export function shell(line: string): string[] {

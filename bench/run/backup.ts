@@ -5,7 +5,7 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { DiscardingStorage } from './discarding-storage.ts';
 
 // A backup and no verification: the pipeline as the command line runs it, to a store or to none.
-// usage: node bench/run/backup.ts [--to STORE_URL] [--rate-limit BYTES] [--repeat]    (DATABASE_URL and credentials in the environment)
+// usage: node bench/run/start.ts backup [--to STORE_URL] [--rate-limit BYTES] [--repeat]    (DATABASE_URL and credentials in the environment)
 const { values } = parseArgs({
   options: {
     to: { type: 'string' },

@@ -4,7 +4,7 @@ import { findBackup } from '../../src/pipeline/list.ts';
 import { openRescue } from '../../src/runtime/rescue.ts';
 
 // A restore into a new database and no comparison afterwards, in one pass over the stored bytes or checked first (two).
-// usage: node bench/run/restore.ts --from STORE_URL --passes 1|2 --new-name NAME    (DATABASE_URL and credentials in the environment)
+// usage: node bench/run/start.ts restore --from STORE_URL --passes 1|2 --new-name NAME    (DATABASE_URL and credentials in the environment)
 const { values } = parseArgs({
   options: {
     from: { type: 'string', default: '' },

@@ -9,7 +9,7 @@ import { openStorage } from '../../src/storage/registry.ts';
 import { parseStoreUrl } from '../../src/storage/store-url.ts';
 
 // Sends so many MB to S3: with our own writer, or with the SDK's uploader as it comes.
-// usage: node bench/run/upload.ts --way loop|library --to STORE_URL --endpoint URL --megabytes N
+// usage: node bench/run/start.ts upload --way loop|library --to STORE_URL --endpoint URL --megabytes N
 const { values } = parseArgs({
   options: {
     way: { type: 'string', default: 'loop' },

@@ -1,35 +1,17 @@
 import type { Engine } from '../engine.ts';
-import { admin } from './admin.ts';
-import { parse } from './archive/parse.ts';
-import { openDump } from './dump.ts';
+import { onDemand } from '../on-demand.ts';
 import { OPTIONS } from './environment.ts';
-import { readInventory } from './inventory/inventory.ts';
-import { probe } from './probe.ts';
-import { query } from './query.ts';
-import { plan } from './restore/plan.ts';
-import { restore } from './restore/restore.ts';
-import { scratch } from './scratch.ts';
-import { applicationName, withSession } from './session.ts';
 
 /** PostgreSQL 14 to 18, by its own client programs. */
-export const postgres: Engine = {
-  id: 'postgres',
-  label: 'PostgreSQL',
-  schemes: ['postgres:', 'postgresql:'],
-  defaultPort: 5432,
-  options: OPTIONS,
-  types: ['full', 'schema', 'data', 'globals'],
-  extension: 'pgc',
-  probe,
-  openDump,
-  parse,
-  plan,
-  restore,
-  inventory: (bench, source, content) => {
-    const wish = { applicationName: applicationName(bench, ' look'), signal: bench.signal };
-    return withSession(source, wish, (session) => readInventory(session, content));
+export const postgres: Engine = onDemand(
+  {
+    id: 'postgres',
+    label: 'PostgreSQL',
+    schemes: ['postgres:', 'postgresql:'],
+    defaultPort: 5432,
+    options: OPTIONS,
+    types: ['full', 'schema', 'data', 'globals'],
+    extension: 'pgc',
   },
-  query,
-  admin,
-  scratch,
-};
+  async () => (await import('./work.ts')).work,
+);
