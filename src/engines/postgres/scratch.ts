@@ -165,7 +165,10 @@ function stopper(child: Child, folder: string): () => Promise<void> {
 async function endServer(child: Child): Promise<void> {
   const { pid } = child;
   if (pid !== undefined) signalQuietly(pid, 'SIGQUIT');
-  const ended = await Promise.race([child.ended.then(() => true), wait(STOP_MS).then(() => false)]);
+  const ended = await Promise.race([
+    child.ended.then(() => true),
+    wait(STOP_MS, undefined, { ref: false }).then(() => false),
+  ]);
   if (!ended) child.kill();
   await child.ended;
 }

@@ -14,6 +14,12 @@ BEGIN
   FOR item IN SELECT pubname AS name FROM pg_catalog.pg_publication LOOP
     EXECUTE pg_catalog.format('DROP PUBLICATION %I', item.name);
   END LOOP;
+  -- A subscription's slot on the other server cannot be dropped in a transaction: it is let go.
+  FOR item IN SELECT subname AS name FROM pg_catalog.pg_subscription WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LOOP
+    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I DISABLE', item.name);
+    EXECUTE pg_catalog.format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', item.name);
+    EXECUTE pg_catalog.format('DROP SUBSCRIPTION %I', item.name);
+  END LOOP;
   FOR item IN SELECT nspname AS name FROM pg_catalog.pg_namespace n WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid AND d.deptype = 'e') LOOP
     EXECUTE pg_catalog.format('DROP SCHEMA %I CASCADE', item.name);
