@@ -1,4 +1,4 @@
-import { messageOf } from '../../domain/failure.ts';
+import { Failure, messageOf } from '../../domain/failure.ts';
 import type { Tool } from '../../process/tools.ts';
 import type { Connection, DumpRequest, DumpSession, Workbench } from '../engine.ts';
 import { authorityFile } from './authority-file.ts';
@@ -26,7 +26,7 @@ export async function openDump(bench: Workbench, source: Connection, request: Du
   try {
     return await begin(bench, { source, request, session });
   } catch (error) {
-    const explained = await explainInSession(error, session, request);
+    const explained = await explainInSession(error, session, { source, request });
     await session.end();
     throw explained;
   }
@@ -106,8 +106,16 @@ function toolWarnings(tool: Tool): string[] {
 }
 
 /** A lock that could not be had names its holder: asked after the failed transaction, in the same session. */
-async function explainInSession(error: unknown, session: Session, { lockWaitMs }: DumpRequest): Promise<unknown> {
-  if (!/lock timeout/i.test(messageOf(error))) return error;
+async function explainInSession(
+  error: unknown,
+  session: Session,
+  { source, request }: Omit<Opening, 'session'>,
+): Promise<unknown> {
+  if (error instanceof Failure) return error;
+  const { lockWaitMs } = request;
+  if (!/lock timeout/i.test(messageOf(error))) {
+    return explainDump(messageOf(error), { source, lockWaitMs, blocker: undefined }) ?? error;
+  }
   await session.rows('rollback').catch(() => []);
   const holders = await session.rows(EXCLUSIVE_HOLDERS).catch(() => []);
   const who = holders.map((row) => row.words).join(', ') || 'another session';
