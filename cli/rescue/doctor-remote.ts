@@ -64,7 +64,7 @@ async function rehearse({ rescue }: Session, { engine, connection }: Connected):
 /** The store as a backup would meet it: writes, lists, reads back and removes. */
 export async function checkStore(session: Session, url: string): Promise<Check[]> {
   try {
-    const storage = session.rescue.openStore(url);
+    const storage = session.rescue.openStore(url, 'brisk');
     try {
       const { conditionalWrites, checksums, versioned } = await storage.probe();
       return [

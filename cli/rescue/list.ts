@@ -14,7 +14,7 @@ const ListOptions = CommonOptions.extend({ from: z.string() });
 export async function listCommand(given: unknown): Promise<void> {
   const options = ListOptions.parse(given);
   await runCommand(options, async (session) => {
-    const storage = session.rescue.openStore(options.from);
+    const storage = session.rescue.openStore(options.from, 'brisk');
     try {
       const trusted = await session.rescue.trusted();
       const survey = await surveyStore({ storage, trusted, acceptUnsigned: options.acceptUnsigned });

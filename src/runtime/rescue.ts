@@ -34,7 +34,8 @@ export interface Rescue {
   /** A database by its URL; `env:` and `file:` are the door's to resolve. */
   connect(url: string): { readonly engine: Engine; readonly connection: Connection };
   engine(id: string): Engine;
-  openStore(url: string): Storage;
+  /** `brisk` gives up on a store that does not answer while a person still waits; a run would be lost by that. */
+  openStore(url: string, manner?: 'patient' | 'brisk'): Storage;
   /** The signing key; made where there is none yet. */
   signer(): Promise<{ readonly signer: Signer; readonly made: boolean }>;
   /** The keys that were given, and our own where there is one. */
@@ -76,7 +77,8 @@ export async function openRescue(options: RescueOptions): Promise<Rescue> {
     },
     engine: engineById,
     // Without the signal: after a cancel the pipeline still has to remove what it wrote and to give its marker back.
-    openStore: (url) => openStorage(parseStoreUrl(url, namedVariable)),
+    openStore: (url, manner = 'patient') =>
+      openStorage(parseStoreUrl(url, namedVariable), manner === 'brisk' ? { retry: { attempts: 4 } } : {}),
     signer,
     trusted,
     bench,

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+export interface SeenProcess {
+  readonly pid: number;
+  readonly commandLine: string;
+}
+
+/** Looks at all descendants of a process every few milliseconds, at what every user of the machine can see of them. */
+export function watchDescendants(root: number, everyMs = 5) {
+  const seen = new Map<string, SeenProcess>();
+  let samples = 0;
+  const timer = setInterval(() => {
+    samples += 1;
+    for (const pid of descendants(root)) {
+      const commandLine = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
+      seen.set(`${pid} ${commandLine}`, { pid, commandLine });
+    }
+  }, everyMs);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return { samples, seen: [...seen.values()] };
+    },
+  };
+}
+
+function descendants(root: number): number[] {
+  const children = readdirSync(`/proc/${root}/task`, { withFileTypes: true }).flatMap((task) =>
+    read(`/proc/${root}/task/${task.name}/children`).trim().split(' ').filter(Boolean).map(Number),
+  );
+  return [root, ...children.flatMap((child) => safely(() => descendants(child)))];
+}
+
+function safely(look: () => number[]): number[] {
+  try {
+    return look();
+  } catch {
+    return [];
+  }
+}
+
+/** A process may end while it is looked at. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
