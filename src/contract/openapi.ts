@@ -9,6 +9,7 @@ const PROBLEMS = {
   403: 'Not allowed',
   404: 'Not found',
   409: 'Conflict',
+  412: 'Changed in between',
   422: 'Refused by the database or the store',
   429: 'Too many requests',
 } as const;

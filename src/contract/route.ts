@@ -35,7 +35,11 @@ export interface InputOf<R extends Route> {
 }
 
 /** What an operation answers. */
-export type OutputOf<R extends Route> = R['response'] extends z.ZodType ? z.input<R['response']> : undefined;
+export type OutputOf<R extends Route> = R['response'] extends z.ZodType
+  ? z.input<R['response']>
+  : R['contentType'] extends 'text/plain'
+    ? string
+    : undefined;
 
 /** Keeps a route's exact type while checking its shape. */
 export function route<const R extends Route>(definition: R): R {

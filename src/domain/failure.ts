@@ -11,6 +11,9 @@ interface FailureFacts {
 export const FAILURES = {
   internal: { http: 500, exit: 1, retry: false },
   usage: { http: 400, exit: 2, retry: false },
+  unauthenticated: { http: 401, exit: 3, retry: false },
+  forbidden: { http: 403, exit: 4, retry: false },
+  rate_limited: { http: 429, exit: 5, retry: true },
 
   not_found: { http: 404, exit: 10, retry: false },
   already_running: { http: 409, exit: 11, retry: true },
@@ -19,6 +22,9 @@ export const FAILURES = {
   target_not_empty: { http: 409, exit: 14, retry: false },
   cancelled: { http: 409, exit: 15, retry: false },
   lease_lost: { http: 409, exit: 16, retry: true },
+  version_conflict: { http: 412, exit: 17, retry: false },
+  conflict: { http: 409, exit: 18, retry: false },
+  key_reused: { http: 422, exit: 19, retry: false },
 
   database_unreachable: { http: 422, exit: 20, retry: true },
   authentication_failed: { http: 422, exit: 21, retry: false },
@@ -27,6 +33,8 @@ export const FAILURES = {
   server_unsupported: { http: 422, exit: 24, retry: false },
   tool_missing: { http: 422, exit: 25, retry: false },
   tool_too_old: { http: 422, exit: 26, retry: false },
+  not_verified: { http: 409, exit: 27, retry: false },
+  limit_reached: { http: 409, exit: 28, retry: false },
 
   dump_failed: { http: 409, exit: 30, retry: false },
   dump_incomplete: { http: 409, exit: 31, retry: false },

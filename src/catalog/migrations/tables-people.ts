@@ -6,7 +6,7 @@ CREATE TABLE tenants (
   external_id text NOT NULL UNIQUE,
   limits jsonb NOT NULL,
   sealed_credentials boolean NOT NULL DEFAULT false,
-  created_at timestamptz NOT NULL DEFAULT now(),
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
   version integer NOT NULL DEFAULT 1
 );
 CREATE TABLE members (
@@ -16,8 +16,8 @@ CREATE TABLE members (
   email text NOT NULL,
   name text NOT NULL,
   role text NOT NULL CHECK (role IN ('owner', 'admin', 'operator', 'viewer')),
-  created_at timestamptz NOT NULL DEFAULT now(),
-  last_seen_at timestamptz,
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
+  last_seen_at timestamptz(3),
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, email)
 );
@@ -29,8 +29,8 @@ CREATE TABLE invitations (
   role text NOT NULL CHECK (role IN ('owner', 'admin', 'operator', 'viewer')),
   token_hash bytea NOT NULL UNIQUE,
   invited_by text NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  expires_at timestamptz NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
+  expires_at timestamptz(3) NOT NULL,
   PRIMARY KEY (tenant_id, id)
 );
 CREATE TABLE api_keys (
@@ -41,9 +41,9 @@ CREATE TABLE api_keys (
   key_hash bytea NOT NULL UNIQUE,
   role text NOT NULL CHECK (role IN ('owner', 'admin', 'operator', 'viewer')),
   created_by text NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  expires_at timestamptz,
-  last_used_at timestamptz,
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
+  expires_at timestamptz(3),
+  last_used_at timestamptz(3),
   PRIMARY KEY (tenant_id, id)
 );
 CREATE TABLE sessions (
@@ -51,8 +51,8 @@ CREATE TABLE sessions (
   id uuid NOT NULL,
   member_id uuid NOT NULL,
   token_hash bytea NOT NULL UNIQUE,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  expires_at timestamptz NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
+  expires_at timestamptz(3) NOT NULL,
   PRIMARY KEY (tenant_id, id),
   FOREIGN KEY (tenant_id, member_id) REFERENCES members ON DELETE CASCADE
 );
@@ -61,9 +61,9 @@ CREATE TABLE sign_in_links (
   id uuid NOT NULL,
   member_id uuid NOT NULL,
   token_hash bytea NOT NULL UNIQUE,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  expires_at timestamptz NOT NULL,
-  used_at timestamptz,
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
+  expires_at timestamptz(3) NOT NULL,
+  used_at timestamptz(3),
   PRIMARY KEY (tenant_id, id),
   FOREIGN KEY (tenant_id, member_id) REFERENCES members ON DELETE CASCADE
 );

@@ -7,7 +7,7 @@ CREATE TABLE channels (
   settings jsonb NOT NULL,
   sealed_secret bytea,
   enabled boolean NOT NULL DEFAULT true,
-  created_at timestamptz NOT NULL DEFAULT now(),
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
   version integer NOT NULL DEFAULT 1,
   PRIMARY KEY (tenant_id, id)
 );
@@ -20,10 +20,10 @@ CREATE TABLE outbox (
   payload jsonb NOT NULL,
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
   attempts integer NOT NULL DEFAULT 0,
-  next_try_at timestamptz NOT NULL DEFAULT now(),
+  next_try_at timestamptz(3) NOT NULL DEFAULT now(),
   last_error text,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  delivered_at timestamptz,
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
+  delivered_at timestamptz(3),
   PRIMARY KEY (tenant_id, id),
   FOREIGN KEY (tenant_id, channel_id) REFERENCES channels ON DELETE CASCADE
 );
@@ -31,7 +31,7 @@ CREATE INDEX outbox_due ON outbox (next_try_at) WHERE state = 'pending';
 CREATE TABLE audit_events (
   tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
   sequence bigint NOT NULL,
-  at timestamptz NOT NULL,
+  at timestamptz(3) NOT NULL,
   actor text NOT NULL,
   origin text,
   action text NOT NULL,
@@ -50,7 +50,7 @@ CREATE TABLE idempotency_keys (
   request_hash text NOT NULL,
   status integer,
   response jsonb,
-  created_at timestamptz NOT NULL DEFAULT now(),
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, key)
 );
 `;
