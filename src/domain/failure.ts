@@ -14,6 +14,10 @@ export const FAILURES = {
   unauthenticated: { http: 401, exit: 3, retry: false },
   forbidden: { http: 403, exit: 4, retry: false },
   rate_limited: { http: 429, exit: 5, retry: true },
+  method_not_allowed: { http: 405, exit: 6, retry: false },
+  body_too_large: { http: 413, exit: 7, retry: false },
+  media_type_unsupported: { http: 415, exit: 8, retry: false },
+  host_unknown: { http: 421, exit: 9, retry: false },
 
   not_found: { http: 404, exit: 10, retry: false },
   already_running: { http: 409, exit: 11, retry: true },
@@ -35,6 +39,7 @@ export const FAILURES = {
   tool_too_old: { http: 422, exit: 26, retry: false },
   not_verified: { http: 409, exit: 27, retry: false },
   limit_reached: { http: 409, exit: 28, retry: false },
+  version_missing: { http: 428, exit: 29, retry: false },
 
   dump_failed: { http: 409, exit: 30, retry: false },
   dump_incomplete: { http: 409, exit: 31, retry: false },
