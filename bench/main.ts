@@ -40,8 +40,9 @@ async function main(options: Options): Promise<number> {
       ? `${good} of ${world.figures.length} targets reached`
       : `targets are for full data and not judged at size ${options.size}`;
   world.print(['', '### Targets', '', ...lines, '']);
+  world.print(world.failures.map((failure) => `✘ ${failure}`));
   world.print([`${summary}; ${belowFloor.length} figures below their CI floor; ${seconds} s.`]);
-  return belowFloor.length === 0 ? 0 : 1;
+  return belowFloor.length + world.failures.length === 0 ? 0 : 1;
 }
 
 function planOf({ size, rounds }: Options): Plan {
@@ -51,19 +52,31 @@ function planOf({ size, rounds }: Options): Plan {
 
 async function runParts(world: World, plan: Plan): Promise<void> {
   const { only, size } = world.options;
-  const wants = (part: PartName) => only.includes(part);
+  const part = partRunner(world);
   const smaller = size === 'full' ? SMALLER : undefined;
-  if (NEED_POSTGRES.some(wants)) {
+  if (NEED_POSTGRES.some((name) => only.includes(name))) {
     const server = await postgresWithData(world, smaller);
     const setting = { world, server, database: DATABASE, plan: { ...plan, servers: [server.pid] } };
-    if (wants('pg')) await backupPart(setting, smaller);
-    if (wants('restore')) await restorePart({ ...setting, database: smaller ?? DATABASE });
-    if (wants('kill')) await killPart(world, server, DATABASE);
-    if (wants('limit')) await limitPart(world, server, DATABASE);
+    await part('pg', () => backupPart(setting, smaller));
+    await part('restore', () => restorePart({ ...setting, database: smaller ?? DATABASE }));
+    await part('kill', () => killPart(world, server, DATABASE));
+    await part('limit', () => limitPart(world, server, DATABASE));
   }
-  if (wants('mysql')) await mysqlPart(world, await openMariaDb(world, world.scale.mysqlRows), plan);
-  if (wants('mongo')) await mongoPart(world, plan);
-  if (wants('upload')) await uploadPart(world, plan);
+  await part('mysql', async () => mysqlPart(world, await openMariaDb(world, world.scale.mysqlRows), plan));
+  await part('mongo', () => mongoPart(world, plan));
+  await part('upload', () => uploadPart(world, plan));
+}
+
+/** One that fails must not take the others' figures with it; it fails the whole in the end. */
+function partRunner(world: World) {
+  return async (name: PartName, work: () => Promise<void>): Promise<void> => {
+    if (!world.options.only.includes(name)) return;
+    try {
+      await work();
+    } catch (error) {
+      world.fail(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
 }
 
 async function postgresWithData(world: World, smaller: string | undefined): Promise<Postgres> {

@@ -17,10 +17,13 @@ export interface World {
   onClose(end: () => Promise<void> | void): void;
   figure(figure: Figure): void;
   print(lines: readonly string[]): void;
+  /** A part could not be measured: the run fails, and says so at its end. */
+  fail(sentence: string): void;
 }
 
 export interface OpenWorld extends World {
   readonly figures: readonly Figure[];
+  readonly failures: readonly string[];
   close(): Promise<void>;
 }
 
@@ -29,14 +32,19 @@ export function openWorld(options: Options): OpenWorld {
   chmodSync(folder, 0o711);
   const ends: (() => Promise<void> | void)[] = [];
   const figures: Figure[] = [];
+  const failures: string[] = [];
   return {
     options,
     scale: SCALES[options.size],
     folder,
     figures,
+    failures,
+    fail: (sentence) => void failures.push(sentence),
     onClose: (end) => void ends.unshift(end),
     figure: (figure) => void figures.push(figure),
-    print: (lines) => console.log(lines.join('\n')),
+    print: (lines) => {
+      if (lines.length > 0) console.log(lines.join('\n'));
+    },
     async close() {
       for (const end of ends) await Promise.resolve(end()).catch((error) => console.error(error));
       rmSync(folder, { recursive: true, force: true, maxRetries: 3 });

@@ -19,8 +19,11 @@ export async function limitPart(world: World, server: Postgres, database: string
   try {
     const env = { ...server.env(database), ...bucket.env };
     const seconds = String(world.scale.limitSeconds);
+    let runs = 0;
     const pgbench = async (beside: Beside, ...options: readonly string[]): Promise<Load> => {
-      const backups = await startBackups(beside, env, bucket.url('limit'));
+      // A backup that was killed leaves its marker behind: every run of this has a store of its own.
+      runs += 1;
+      const backups = await startBackups(beside, env, bucket.url(`limit${runs}`));
       try {
         const flags = ['-n', '-T', seconds, '-c', '4', '-j', '1', '-M', 'prepared', ...options];
         return loadOf(await run(['pgbench', ...flags], env));

@@ -85,8 +85,7 @@ async function writeBody(
     onBytes(data.length);
     if (fault?.kind === 'slow') await sleep((data.length / fault.bytesPerSecond) * 1000);
     if (response.destroyed) throw new Unanswered('reset');
-    if (data.length > 0 && !response.write(data))
-      await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (data.length > 0 && !response.write(data)) await drainedOrClosed(response);
     if (at >= limit) return;
   }
 }
@@ -129,4 +128,15 @@ function withWrongEtag(reply: Reply): Reply {
         }
       : {};
   return { ...reply, ...(etag === undefined ? {} : { headers: { ...reply.headers, etag: other(etag) } }), ...body };
+}
+
+/** Leaves no listener behind: a long body waits here many times. */
+async function drainedOrClosed(response: ServerResponse): Promise<void> {
+  const done = new AbortController();
+  const { signal } = done;
+  try {
+    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
+  } finally {
+    done.abort();
+  }
 }
