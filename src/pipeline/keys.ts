@@ -79,7 +79,13 @@ function rawOfPem(pem: string): string | undefined {
   }
 }
 
-/** An OpenSSH key is length-prefixed fields; the last one is the raw key. */
-function rawOfSsh(base64: string): string {
-  return Buffer.from(base64, 'base64').subarray(-RAW_KEY_BYTES).toString('base64');
+/** Two length-prefixed fields: the name of the algorithm, then the raw key. */
+const SSH_PREFIX = Buffer.from('0000000b7373682d6564323535313900000020', 'hex');
+
+function rawOfSsh(base64: string): string | undefined {
+  const blob = Buffer.from(base64, 'base64');
+  const raw = blob.subarray(SSH_PREFIX.length);
+  return raw.length === RAW_KEY_BYTES && blob.subarray(0, SSH_PREFIX.length).equals(SSH_PREFIX)
+    ? raw.toString('base64')
+    : undefined;
 }

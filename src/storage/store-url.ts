@@ -44,7 +44,7 @@ function filesystem(url: URL): FilesystemConfig {
     throw refused('A file: store takes a path and nothing else');
   try {
     const root = fileURLToPath(url);
-    if (!root.includes('\0')) return { kind: 'filesystem', root: root.length > 1 ? root.replace(/\/+$/, '') : root };
+    if (!root.includes('\0')) return { kind: 'filesystem', root: root.replace(/(?<=.)\/+$/, '') };
   } catch {
     // Encoded slashes; refused like the rest.
   }

@@ -18,4 +18,17 @@ describe('what others wrote', () => {
       expect(result.inputs).toBeGreaterThan(0);
     }, 700_000);
   }
+
+  // Each once showed a fault: a store in the folder '' and a public key of 31 bytes.
+  const FOUND: readonly (readonly [string, string])[] = [
+    ['store URL', 'file://///'],
+    ['trusted keys', `ssh-ed25519 AAAAC3NzS=aC1lZDI1NTE5AAAAI${'A'.repeat(42)} x`],
+  ];
+
+  it.each(FOUND)('stays right for what fuzzing found: %s', async (name, input) => {
+    const target = TARGETS.find((candidate) => candidate.name === name);
+
+    expect(target).toBeDefined();
+    await target?.run(Buffer.from(input));
+  });
 });
