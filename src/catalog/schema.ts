@@ -20,6 +20,7 @@ export interface CatalogTables {
     external_id: string;
     limits: Json<Record<string, number>>;
     sealed_credentials: Generated<boolean>;
+    removed_at: MaybeAt;
     created_at: MadeAt;
     version: Count;
   };
@@ -131,10 +132,14 @@ export interface CatalogTables {
     name: string | null;
     tags: Generated<string[]>;
     state: string;
+    /** The state that an undone deletion gives back. */
+    state_before: string | null;
     level: Count;
     identity: string;
     plain_bytes: string;
     stored_bytes: string;
+    /** What lists show, taken from the manifest once. */
+    facts: Json<Record<string, unknown>>;
     manifest: Json<Record<string, unknown>>;
     manifest_sha256: string;
     snapshot_at: At;

@@ -6,6 +6,7 @@ CREATE TABLE tenants (
   external_id text NOT NULL UNIQUE,
   limits jsonb NOT NULL,
   sealed_credentials boolean NOT NULL DEFAULT false,
+  removed_at timestamptz(3),
   created_at timestamptz(3) NOT NULL DEFAULT now(),
   version integer NOT NULL DEFAULT 1
 );

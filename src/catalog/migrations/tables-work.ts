@@ -81,6 +81,7 @@ CREATE TABLE runs (
   FOREIGN KEY (tenant_id, database_id) REFERENCES databases
 );
 CREATE INDEX runs_newest ON runs (tenant_id, queued_at DESC, id DESC);
+CREATE INDEX runs_of_database ON runs (tenant_id, database_id, queued_at DESC, id DESC);
 CREATE INDEX runs_live ON runs (state, lease_until) WHERE state IN ('queued', 'running');
 CREATE UNIQUE INDEX runs_one_backup_at_a_time ON runs (tenant_id, database_id) WHERE state = 'running' AND kind IN ('backup', 'restore');
 CREATE TABLE run_lines (
@@ -103,10 +104,12 @@ CREATE TABLE backups (
   name text,
   tags text[] NOT NULL DEFAULT '{}',
   state text NOT NULL CHECK (state IN ('sealed', 'stored', 'good', 'suspect', 'lost', 'archived', 'deleting', 'deleted')),
+  state_before text CHECK (state_before IN ('sealed', 'stored', 'good', 'suspect', 'lost', 'archived')),
   level integer NOT NULL DEFAULT 0 CHECK (level BETWEEN 0 AND 3),
   identity text NOT NULL,
   plain_bytes bigint NOT NULL,
   stored_bytes bigint NOT NULL,
+  facts jsonb NOT NULL DEFAULT '{}',
   manifest jsonb NOT NULL,
   manifest_sha256 text NOT NULL,
   snapshot_at timestamptz(3) NOT NULL,
@@ -124,7 +127,9 @@ CREATE TABLE backups (
   FOREIGN KEY (tenant_id, destination_id) REFERENCES destinations
 );
 CREATE INDEX backups_newest ON backups (tenant_id, created_at DESC, id DESC);
-CREATE INDEX backups_of_database ON backups (tenant_id, database_id, created_at DESC);
+CREATE INDEX backups_of_database ON backups (tenant_id, database_id, created_at DESC, id DESC);
+CREATE INDEX backups_of_destination ON backups (tenant_id, destination_id, created_at DESC, id DESC);
+CREATE INDEX backups_leaving ON backups (tenant_id, delete_after) WHERE state = 'deleting';
 CREATE TABLE holds (
   tenant_id uuid NOT NULL,
   backup_id uuid NOT NULL,

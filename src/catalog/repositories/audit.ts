@@ -1,6 +1,8 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import { type AuditFacts, CHAIN_START, type ChainedEvent, chainHash, firstBreak } from '../../domain/audit.ts';
 import type { TenantTransaction } from '../catalog.ts';
+import type { CatalogTables } from '../schema.ts';
+import { type Page, type PageRequest, sequenceCursor } from './page.ts';
 
 export type NewAuditEvent = Omit<AuditFacts, 'sequence' | 'at'> & { readonly tenantId: string };
 
@@ -75,4 +77,22 @@ export async function verifyAudit(trx: TenantTransaction): Promise<AuditVerdict>
   );
   const brokenAt = firstBreak(events);
   return { intact: brokenAt === undefined, events: events.length, head: events.at(-1)?.hash ?? CHAIN_START, brokenAt };
+}
+
+export type AuditRow = Selectable<CatalogTables['audit_events']>;
+
+/** Newest first. */
+export async function listAudit(trx: TenantTransaction, { limit, cursor }: PageRequest): Promise<Page<AuditRow>> {
+  const after = sequenceCursor(cursor);
+  const rows = await trx
+    .selectFrom('audit_events')
+    .selectAll()
+    .$if(after !== undefined, (query) => query.where('sequence', '<', after ?? ''))
+    .orderBy('sequence', 'desc')
+    .limit(limit + 1)
+    .execute();
+  const page = rows.slice(0, limit);
+  const last = page.at(-1)?.sequence;
+  const more = rows.length > limit && last !== undefined;
+  return { rows: page, next: more ? Buffer.from(last).toString('base64url') : undefined };
 }
