@@ -66,7 +66,12 @@ export interface Crossing {
 export async function crossingRow(trial: Trial, crossing: Crossing): Promise<Row> {
   const { from, to, manifest, expected } = crossing;
   const started = performance.now();
-  const { refusal, differences, leftover } = await cross(trial, crossing);
+  const { refusal, differences, leftover, fault } = await cross(trial, crossing).catch((error: unknown) => ({
+    refusal: undefined,
+    differences: [],
+    leftover: false,
+    fault: oneLine(lineOf(error)),
+  }));
   const losses = differences.filter(isLoss).map(lineOfDifference);
   const changed = differences.filter((difference) => !isLoss(difference)).map(lineOfDifference);
   const outcome: Outcome = { refusal, losses, leftover };
@@ -81,7 +86,7 @@ export async function crossingRow(trial: Trial, crossing: Crossing): Promise<Row
     restore: refusal === undefined ? accepted : 'refused',
     seconds: (performance.now() - started) / 1000,
     notes: refusal ?? other,
-    wrong: judge(expected, outcome),
+    wrong: fault ?? judge(expected, outcome),
   };
 }
 
@@ -93,11 +98,13 @@ async function cross(trial: Trial, { from, to, manifest, database }: Crossing) {
   try {
     await restoreAs(trial, engine, { manifest, target, name });
   } catch (error) {
-    return { refusal: oneLine(lineOf(error)), differences: [], leftover: await admin.exists(target, name) };
+    const leftover = await admin.exists(target, name);
+    return { refusal: oneLine(lineOf(error)), differences: [], leftover, fault: undefined };
   }
   const differences = await compareDatabases(trial, engine, { source: from.at(database), copy: to.at(name) });
   await admin.drop(target, name);
-  return { refusal: undefined, differences, leftover: false };
+  if (await admin.exists(target, name)) throw new Error(`${name} could not be dropped`);
+  return { refusal: undefined, differences, leftover: false, fault: undefined };
 }
 
 /** Rows, content, values and whole objects; a definition that a newer server prints in other words is none. */

@@ -1,6 +1,7 @@
 import { Failure, messageOf } from '../../domain/failure.ts';
 import type { Connection, DatabaseAdmin, SwapNames, Workbench } from '../engine.ts';
 import { createStatement } from './create-database.ts';
+import { dropDatabase } from './drop-database.ts';
 import { isOurs } from './inventory/sql.ts';
 import { quoted } from './names.ts';
 import { isScratch } from './scratch-mark.ts';
@@ -32,9 +33,7 @@ export function admin(bench: Workbench): DatabaseAdmin {
     isEmpty: (server, name) => withSession({ ...server, database: name }, wish, isEmpty),
     create: (server, name, facts) => on(server, [name], (session) => create(bench, session, { name, facts })),
     drop: (server, name) =>
-      on(server, [name], async (session) => {
-        await session.rows(`drop database if exists ${quoted(name)} with (force)`).catch(notAllowed(`drop ${name}`));
-      }),
+      on(server, [name], (session) => dropDatabase(session, { server, name }, wish).catch(notAllowed(`drop ${name}`))),
     sessions: (server, name) => on(server, [name], (session) => sessionsOn(session, name)),
     disconnect: (server, name) => on(server, [name], (session) => disconnect(session, name)),
     swap: (server, names) => on(server, Object.values(names), (session) => swap(session, names)),
