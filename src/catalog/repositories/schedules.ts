@@ -1,0 +1,106 @@
+import { type Selectable, sql } from 'kysely';
+import type { TenantTransaction } from '../catalog.ts';
+import type { CatalogTables } from '../schema.ts';
+import { behind, cutPage, type Page, type PageRequest } from './page.ts';
+
+export type ScheduleRow = Selectable<CatalogTables['schedules']>;
+
+export interface ScheduleFields {
+  readonly name: string;
+  readonly destinationIds: readonly string[];
+  readonly cron: string;
+  readonly zone: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly enabled: boolean;
+  readonly nextSlot: Date | undefined;
+}
+
+export interface NewSchedule extends ScheduleFields {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly databaseId: string;
+}
+
+const columns = (fields: ScheduleFields) => ({
+  name: fields.name,
+  destination_ids: [...fields.destinationIds],
+  cron: fields.cron,
+  zone: fields.zone,
+  settings: JSON.stringify(fields.settings),
+  enabled: fields.enabled,
+  next_slot: fields.enabled ? (fields.nextSlot ?? null) : null,
+});
+
+export async function insertSchedule(trx: TenantTransaction, schedule: NewSchedule): Promise<ScheduleRow> {
+  return trx
+    .insertInto('schedules')
+    .values({
+      tenant_id: schedule.tenantId,
+      id: schedule.id,
+      database_id: schedule.databaseId,
+      ...columns(schedule),
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+export async function getSchedule(trx: TenantTransaction, id: string): Promise<ScheduleRow | undefined> {
+  return trx.selectFrom('schedules').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export async function lockSchedule(trx: TenantTransaction, id: string): Promise<ScheduleRow | undefined> {
+  return trx.selectFrom('schedules').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+}
+
+export async function listSchedules(
+  trx: TenantTransaction,
+  { limit, cursor }: PageRequest,
+): Promise<Page<ScheduleRow>> {
+  const rows = await trx
+    .selectFrom('schedules')
+    .selectAll()
+    .where(behind('created_at', cursor))
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute();
+  return cutPage(rows, limit, (row) => row.created_at);
+}
+
+/** All schedules of a database, or that write to a destination. */
+export async function schedulesOf(
+  trx: TenantTransaction,
+  of: { readonly databaseId: string } | { readonly destinationId: string },
+): Promise<readonly ScheduleRow[]> {
+  const query = trx.selectFrom('schedules').selectAll().orderBy('id');
+  if ('databaseId' in of) return query.where('database_id', '=', of.databaseId).execute();
+  return query.where(sql<boolean>`${of.destinationId}::uuid = any(destination_ids)`).execute();
+}
+
+/** Call after `lockSchedule` and a look at the version. */
+export async function changeSchedule(trx: TenantTransaction, id: string, fields: ScheduleFields): Promise<ScheduleRow> {
+  return trx
+    .updateTable('schedules')
+    .set((eb) => ({ ...columns(fields), version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Notes that the slots up to `slot` are dealt with. Never goes back, whatever order slots arrive in. */
+export async function passSlot(
+  trx: TenantTransaction,
+  id: string,
+  slots: { readonly slot: Date; readonly next: Date | undefined },
+): Promise<void> {
+  await trx
+    .updateTable('schedules')
+    .set({ last_slot: sql<Date>`greatest(last_slot, ${slots.slot})`, next_slot: slots.next ?? null })
+    .where('id', '=', id)
+    .where((eb) => eb.or([eb('last_slot', 'is', null), eb('last_slot', '<', slots.slot)]))
+    .execute();
+}
+
+export async function deleteSchedule(trx: TenantTransaction, id: string): Promise<ScheduleRow | undefined> {
+  return trx.deleteFrom('schedules').where('id', '=', id).returningAll().executeTakeFirst();
+}
