@@ -38,17 +38,25 @@ export function proveSample(needs: Needs, manifest: TrustedManifest, server: Con
   return verify(needs, { manifest, level: 3, scratch: server, assertions: {} });
 }
 
-/** The newest level 3 backup of that database, with every stored byte read again; undefined where there is none. */
+/**
+ * The newest level 3 backup of that database, with every stored byte read again; where there is none, the newest that is
+ * known to be lost or damaged; undefined where there is neither.
+ */
 export async function recallSample(needs: Needs, database: string): Promise<Remembered | undefined> {
-  const backups = await listBackups(needs);
-  const summary = backups.find(({ manifest, level }) => manifest.body.database.name === database && level === 3);
-  if (summary === undefined) return undefined;
+  const backups = (await listBackups(needs)).filter(({ manifest }) => manifest.body.database.name === database);
+  const proven = backups.find(({ level }) => level === 3);
+  if (proven !== undefined) return { summary: proven, wrong: await problemWith(needs, proven) };
+  const broken = backups.find(({ status }) => status === 'lost' || status === 'suspect');
+  return broken === undefined ? undefined : { summary: broken, wrong: broken.reason ?? `It is ${broken.status}.` };
+}
+
+async function problemWith(needs: Needs, { manifest }: BackupSummary): Promise<string | undefined> {
+  const { storage, bench } = needs;
   try {
-    const { storage, bench } = needs;
-    for await (const _ of storedBytes({ storage, manifest: summary.manifest, signal: bench.signal }));
-    return { summary, wrong: undefined };
+    for await (const _ of storedBytes({ storage, manifest, signal: bench.signal })) bench.signal.throwIfAborted();
+    return undefined;
   } catch (error) {
-    needs.bench.signal.throwIfAborted();
-    return { summary, wrong: messageOf(error) };
+    bench.signal.throwIfAborted();
+    return messageOf(error);
   }
 }
