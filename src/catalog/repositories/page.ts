@@ -12,7 +12,7 @@ export interface Page<Row> {
   readonly next: string | undefined;
 }
 
-interface Position {
+export interface Position {
   readonly at: string;
   readonly id: string;
 }
@@ -24,6 +24,11 @@ export function behind(column: string, cursor: string | undefined): RawBuilder<S
   if (cursor === undefined) return sql<SqlBool>`true`;
   const { at, id } = positionOf(cursor);
   return sql<SqlBool>`(${sql.ref(column)}, id) < (${at}::timestamptz, ${id}::uuid)`;
+}
+
+/** The same position for a query of more than one table. */
+export function positionAfter(cursor: string | undefined): Position | undefined {
+  return cursor === undefined ? undefined : positionOf(cursor);
 }
 
 /** Of `limit + 1` rows that were asked for, the page and the way on. */
