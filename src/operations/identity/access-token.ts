@@ -9,13 +9,20 @@ export interface Issuer {
   readonly audience: string;
   /** A scope that an access token has and an ID token has not. */
   readonly scope: string;
+  /** How the membership table names the token's `sub`. */
+  subject(sub: string): string;
   /** Public keys; asked again with the id of a key that was not among them. */
   keys(missing?: string): Promise<JSONWebKeySet>;
 }
 
+/** How our own issuer names a member. */
+export function localSubject(memberId: string): string {
+  return `local:${memberId}`;
+}
+
 /** Access tokens of the configured issuers. */
 export interface AccessTokens {
-  /** Who the token is for, `<issuer>#<sub>`; undefined for every token that is not valid here (F96). */
+  /** Who the token is for, as the membership table names them; undefined for every token that is not valid here (F96). */
   subjectOf(token: string): Promise<string | undefined>;
 }
 
@@ -61,7 +68,7 @@ export function accessTokens(issuers: readonly Issuer[], now: () => Date): Acces
           requiredClaims: ['exp', 'sub'],
           currentDate: now(),
         });
-        return isForUs(payload, issuer, now()) ? `${issuer.issuer}#${payload.sub}` : undefined;
+        return isForUs(payload, issuer, now()) ? issuer.subject(String(payload.sub)) : undefined;
       } catch {
         return undefined;
       }

@@ -45,11 +45,13 @@ export function oidcIssuer({ issuer, audience, scope }: OidcOptions, { fetchJson
     issuer,
     audience,
     scope,
+    subject: (sub) => `${issuer}#${sub}`,
     keys: async (missing) => {
       const age = now().getTime() - askedAt;
       const enough = missing === undefined ? age < KEPT_MS : age < ASKED_EVERY_MS;
       if (kept !== undefined && enough) return kept;
-      if (kept === undefined && age < ASKED_EVERY_MS && asking === undefined) throw new Error('the issuer did not answer');
+      if (kept === undefined && age < ASKED_EVERY_MS && asking === undefined)
+        throw new Error('the issuer did not answer');
       return askOnce().catch((error: unknown) => {
         if (kept !== undefined) return kept;
         throw error;

@@ -1,25 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Catalog, OwnedId, TenantTransaction } from '../../catalog/catalog.ts';
 import { appendAudit } from '../../catalog/repositories/audit.ts';
+import { clock } from '../../catalog/repositories/changing.ts';
+import { takeInvitation } from '../../catalog/repositories/invitations.ts';
+import { getMember, insertMember, memberByEmail } from '../../catalog/repositories/members.ts';
 import {
-  addMember,
-  deleteEnded,
   deleteSession,
   insertSession,
   insertSignInLink,
-  memberOf,
-  takeInvitation,
-  useSignInLink,
-} from '../../catalog/repositories/identity.ts';
+  sweepTokens,
+  takeSignInLink,
+} from '../../catalog/repositories/sessions.ts';
 import { Role } from '../../contract/resources/people.ts';
 import { Failure } from '../../domain/failure.ts';
+import { localSubject } from './access-token.ts';
 import { newToken, tokenHash, tokenKind } from './token.ts';
 import type { Identity } from './verifier.ts';
-
-export interface SignInNeeds {
-  readonly catalog: Catalog;
-  now(): Date;
-}
 
 export interface SignInRequest {
   /** From a one-time link or an invitation. */
@@ -41,18 +37,19 @@ const SESSION_SECONDS = 12 * 3600;
 const LINK_SECONDS = 15 * 60;
 
 /** A link for one member, good once and for fifteen minutes. */
-export async function makeSignInLink({ catalog, now }: SignInNeeds, member: OwnedId): Promise<string> {
+export async function makeSignInLink(catalog: Catalog, member: OwnedId): Promise<string> {
   const { token, hash } = newToken('signInLink');
   const { tenantId, id: memberId } = member;
   await catalog.withTenant(tenantId, async (trx) => {
-    await deleteEnded(trx, now());
-    await insertSignInLink(trx, { tenantId, id: randomUUID(), memberId, hash, expiresAt: later(now(), LINK_SECONDS) });
+    await sweepTokens(trx);
+    const expiresAt = later(await clock(trx), LINK_SECONDS);
+    await insertSignInLink(trx, { tenantId, id: randomUUID(), memberId, hash, expiresAt });
   });
   return token;
 }
 
 /** Exchanges a link or an invitation for a session. Either dies by it; a second use is refused like a wrong one. */
-export async function signIn({ catalog, now }: SignInNeeds, request: SignInRequest): Promise<SignedIn> {
+export async function signIn(catalog: Catalog, request: SignInRequest): Promise<SignedIn> {
   const kind = tokenKind(request.token);
   const hash = tokenHash(request.token);
   const found = kind === 'invitation' ? await catalog.find.invitation(hash) : await catalog.find.signInLink(hash);
@@ -60,14 +57,15 @@ export async function signIn({ catalog, now }: SignInNeeds, request: SignInReque
   const { tenantId } = found;
   const session = newToken('session');
   const identity = await catalog.withTenant(tenantId, async (trx) => {
+    const now = await clock(trx);
     const memberId =
       kind === 'invitation'
-        ? await acceptInvitation({ trx, found, request, now: now() })
-        : await useSignInLink(trx, found.id, now());
-    const member = memberId === undefined ? undefined : await memberOf(trx, memberId);
+        ? await acceptInvitation({ trx, found, request, now })
+        : (await takeSignInLink(trx, found.id))?.member_id;
+    const member = memberId === undefined ? undefined : await getMember(trx, memberId);
     if (member === undefined) throw refused();
     const sessionId = randomUUID();
-    const expiresAt = later(now(), SESSION_SECONDS);
+    const expiresAt = later(now, SESSION_SECONDS);
     await insertSession(trx, { tenantId, id: sessionId, memberId: member.id, hash: session.hash, expiresAt });
     const actor = `member ${member.id}`;
     await appendAudit(trx, { ...auditOf(request), tenantId, actor, action: 'session.signIn', object: actor });
@@ -77,7 +75,7 @@ export async function signIn({ catalog, now }: SignInNeeds, request: SignInReque
 }
 
 /** Ends the browser session that asks; whoever asks with a key or a token has none to end. */
-export async function signOut({ catalog }: SignInNeeds, identity: Identity): Promise<void> {
+export async function signOut(catalog: Catalog, identity: Identity): Promise<void> {
   const { tenantId, sessionId } = identity;
   if (sessionId === undefined) return;
   await catalog.withTenant(tenantId, (trx) => deleteSession(trx, sessionId));
@@ -90,16 +88,25 @@ interface Acceptance {
   readonly now: Date;
 }
 
+/** Whoever is a member already is not signed in by it: the link was in the inviter's hands too. */
 async function acceptInvitation({ trx, found, request, now }: Acceptance): Promise<string | undefined> {
-  const invitation = await takeInvitation(trx, found.id, now);
-  if (invitation === undefined) return undefined;
+  const invitation = await takeInvitation(trx, found.id);
+  if (invitation === undefined || invitation.expires_at <= now) return undefined;
   const { email, role } = invitation;
-  const name = email.split('@')[0] || email;
+  if ((await memberByEmail(trx, email)) !== undefined) return undefined;
   const { tenantId } = found;
-  const id = await addMember(trx, { tenantId, id: randomUUID(), subject: request.subject, email, name, role });
+  const id = randomUUID();
+  const name = (email.split('@')[0] || email).slice(0, 64);
+  await insertMember(trx, { tenantId, id, subject: request.subject ?? localSubject(id), email, name, role });
   const object = `member ${id}`;
-  const after = { email, role };
-  await appendAudit(trx, { ...auditOf(request), tenantId, actor: object, action: 'invitations.accept', object, after });
+  await appendAudit(trx, {
+    ...auditOf(request),
+    tenantId,
+    actor: object,
+    action: 'invitations.accept',
+    object,
+    after: { email, role },
+  });
   return id;
 }
 

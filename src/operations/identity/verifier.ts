@@ -1,12 +1,7 @@
-import type { Catalog } from '../../catalog/catalog.ts';
-import {
-  apiKeyById,
-  type MemberRow,
-  memberOf,
-  memberOfSession,
-  touchApiKey,
-  touchMember,
-} from '../../catalog/repositories/identity.ts';
+import type { Catalog, TenantTransaction } from '../../catalog/catalog.ts';
+import { getApiKey, setKeyUsed } from '../../catalog/repositories/api-keys.ts';
+import { getMember, type MemberRow, setLastSeen } from '../../catalog/repositories/members.ts';
+import { liveSession } from '../../catalog/repositories/sessions.ts';
 import { Role } from '../../contract/resources/people.ts';
 import { Failure } from '../../domain/failure.ts';
 import type { AccessTokens } from './access-token.ts';
@@ -62,9 +57,9 @@ async function byApiKey({ catalog, now }: VerifierNeeds, key: string): Promise<I
   if (found === undefined) throw unauthenticated('The API key is not known.');
   const { tenantId, id } = found;
   const role = await catalog.withTenant(tenantId, async (trx) => {
-    const row = await apiKeyById(trx, id);
-    if (row === undefined || (row.expiresAt !== null && row.expiresAt <= now())) return undefined;
-    if (isOlder(row.lastUsedAt, now())) await touchApiKey(trx, id, now());
+    const row = await getApiKey(trx, id);
+    if (row === undefined || (row.expires_at !== null && row.expires_at <= now())) return undefined;
+    if (isOlder(row.last_used_at, now())) await setKeyUsed(trx, id, now());
     return Role.parse(row.role);
   });
   if (role === undefined) throw unauthenticated('The API key has expired or was revoked.');
@@ -76,9 +71,8 @@ async function bySession({ catalog, now }: VerifierNeeds, session: string): Prom
   if (found === undefined) throw unauthenticated('The session is not known.');
   const { tenantId, id } = found;
   const member = await catalog.withTenant(tenantId, async (trx) => {
-    const row = await memberOfSession(trx, id, now());
-    if (row !== undefined && isOlder(row.lastSeenAt, now())) await touchMember(trx, row.id, now());
-    return row;
+    const row = await liveSession(trx, id);
+    return row === undefined ? undefined : seenMember(trx, row.member_id, now());
   });
   if (member === undefined) throw unauthenticated('The session has ended.');
   return { ...identityOf(tenantId, member), via: 'session', sessionId: id };
@@ -92,13 +86,15 @@ async function byAccessToken(needs: VerifierNeeds, token: string, wanted: string
   const memberships = await catalog.find.memberships(subject);
   const chosen = wanted === undefined ? memberships[0] : memberships.find(({ tenantId }) => tenantId === wanted);
   if (chosen === undefined) throw unauthenticated('Whoever the token is for belongs to no such tenant.');
-  const member = await catalog.withTenant(chosen.tenantId, async (trx) => {
-    const row = await memberOf(trx, chosen.id);
-    if (row !== undefined && isOlder(row.lastSeenAt, now())) await touchMember(trx, row.id, now());
-    return row;
-  });
+  const member = await catalog.withTenant(chosen.tenantId, (trx) => seenMember(trx, chosen.id, now()));
   if (member === undefined) throw unauthenticated('Whoever the token is for is no member any more.');
   return { ...identityOf(chosen.tenantId, member), via: 'token', sessionId: undefined };
+}
+
+async function seenMember(trx: TenantTransaction, id: string, now: Date): Promise<MemberRow | undefined> {
+  const row = await getMember(trx, id);
+  if (row !== undefined && isOlder(row.last_seen_at, now)) await setLastSeen(trx, id, now);
+  return row;
 }
 
 function identityOf(tenantId: string, { id, role }: MemberRow) {
