@@ -1,3 +1,4 @@
+import { counted } from '../../src/domain/figures.ts';
 import type { Difference } from '../../src/domain/inventory.ts';
 import type { Connection, Engine } from '../../src/engines/engine.ts';
 import type { TrustedManifest } from '../../src/pipeline/pipeline.ts';
@@ -77,7 +78,7 @@ export async function crossingRow(trial: Trial, crossing: Crossing): Promise<Row
   const outcome: Outcome = { refusal, losses, leftover };
   const accepted = losses.length > 0 ? 'differs' : 'same rows and content';
   const other =
-    changed.length === 0 ? '' : `${changed.length} definitions or facts read otherwise: ${shortList(changed)}`;
+    changed.length === 0 ? '' : `${counted(changed.length, 'definition')} read otherwise: ${shortList(changed)}`;
   return {
     ...BLANK_CELLS,
     server: `${from.label} → ${to.label}`,
