@@ -16,6 +16,37 @@ export interface Asker {
   readonly requestId: string;
   /** The version that an update was based on (If-Match). */
   readonly ifMatch: number | undefined;
+  /** The browser session that asks, where one does. */
+  readonly sessionId?: string | undefined;
+  /** The browser's cookie, where the door has one. */
+  readonly cookie?: SessionCookie | undefined;
+  /** The idempotency key that this request holds; see idempotency.ts. */
+  readonly key?: HeldKey | undefined;
+}
+
+export interface SessionCookie {
+  set(session: string, seconds: number): void;
+  clear(): void;
+}
+
+export interface HeldKey {
+  readonly key: string;
+  readonly since: Date;
+  /** Status of the route's answer. */
+  readonly status: number;
+}
+
+/** Whoever asks something public. No row is theirs to see: no tenant has this id. */
+export function nobody(request: Pick<Asker, 'origin' | 'requestId' | 'cookie'>): Asker {
+  return {
+    ...request,
+    tenantId: '00000000-0000-0000-0000-000000000000',
+    role: 'viewer',
+    actor: 'nobody',
+    memberId: undefined,
+    via: 'token',
+    ifMatch: undefined,
+  };
 }
 
 /** What a user asks for: a plain function that can be called by any door. `Needs` is the slice of the runtime it uses. */

@@ -91,3 +91,25 @@ export interface Notices {
 export interface Resolver {
   addresses(host: string): Promise<readonly string[]>;
 }
+
+/** One stored object that a person may fetch for a few minutes (F77). */
+export interface DownloadRequest {
+  readonly tenantId: string;
+  readonly destinationId: string;
+  /** Of the grant; the session's name in the client's logs. */
+  readonly runId: string;
+  readonly key: string;
+  readonly versionId: string | undefined;
+  /** What the browser saves it as. */
+  readonly fileName: string;
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/**
+ * Gives out links: a presigned URL where the store has such, a one-time token of the local server for a folder. A Failure
+ * `storage_unsupported` where neither can be. A link is a secret until it ends: it is never logged or kept.
+ */
+export interface DownloadDoor {
+  link(request: DownloadRequest): Promise<string>;
+}

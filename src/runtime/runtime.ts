@@ -1,9 +1,10 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import type { DatabaseSettings } from '../contract/resources/places.ts';
 import type { AllowedRanges } from '../domain/address.ts';
 import type { Secret } from '../domain/secret.ts';
-import type { Engine } from '../engines/engine.ts';
+import type { Engine, Origin, PlanItem, Probe, RestoreRequest } from '../engines/engine.ts';
 import type { Signer, TrustedKeys } from '../pipeline/pipeline.ts';
-import type { Launcher, Notices, Resolver, Timetable, Vault } from '../platform/platform.ts';
+import type { DownloadDoor, Launcher, Notices, Resolver, Timetable, Vault } from '../platform/platform.ts';
 import type { Toolbox } from '../process/tools.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -16,6 +17,35 @@ export interface StorageRequest {
   readonly purpose: StoragePurpose;
   /** Seen in the client's CloudTrail as the session's name. */
   readonly runId: string;
+}
+
+/** A database as the catalog or a registration form describes it, to be looked at now. */
+export interface DatabaseLook {
+  readonly tenantId: string;
+  readonly externalId: string;
+  readonly engine: string;
+  readonly settings: DatabaseSettings;
+  /** Given with the request; undefined: by the credential's reference. */
+  readonly password: Secret | undefined;
+  /** For a sealed credential of a registered database. */
+  readonly sealed: { readonly databaseId: string; readonly secret: Uint8Array } | undefined;
+}
+
+/**
+ * Looks at a client's server for somebody who waits. The address is checked and pinned, the tunnel used, and nothing stays.
+ * A server that cannot be reached or that refuses is a Failure of its kind.
+ */
+export interface Surveyor {
+  database(look: DatabaseLook): Promise<Probe>;
+  /** The engine's free checks before a restore. `database`: the name of the target on that server. */
+  restore(
+    look: DatabaseLook,
+    plan: {
+      readonly database: string;
+      readonly origin: Origin;
+      readonly request: Omit<RestoreRequest, 'target'>;
+    },
+  ): Promise<readonly PlanItem[]>;
 }
 
 /** Facts of this installation. */
@@ -39,6 +69,8 @@ export interface Runtime {
   readonly timetable: Timetable;
   readonly notices: Notices;
   readonly resolver: Resolver;
+  readonly surveyor: Surveyor;
+  readonly downloads: DownloadDoor;
   readonly engines: readonly Engine[];
   readonly tools: Toolbox;
   readonly signer: Signer;

@@ -47,6 +47,9 @@ export const DestinationCreate = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('s3'), ...destinationFields, s3: S3Place }),
   z.strictObject({ kind: z.literal('filesystem'), ...destinationFields, filesystem: FilesystemPlace }),
 ]);
+/** What the catalog keeps as a destination's place, by its kind. */
+export const PLACES = { s3: S3Place, filesystem: FilesystemPlace } as const;
+export type S3Place = z.infer<typeof S3Place>;
 export const DestinationUpdate = z.strictObject({
   name: Name.optional(),
   labels: Labels.optional(),
@@ -108,6 +111,8 @@ export const Credential = z
   ])
   .meta({ id: 'Credential' });
 
+export type Credential = z.infer<typeof Credential>;
+
 export const Tunnel = z
   .strictObject({
     host: z.string().min(1).max(253),
@@ -166,6 +171,9 @@ const databaseFields = {
 };
 
 export const DatabaseCreate = z.strictObject(databaseFields).meta({ id: 'DatabaseCreate' });
+/** What the catalog keeps of a database beside its name and engine; a sealed password never stands here. */
+export const DatabaseSettings = z.strictObject(databaseFields).omit({ name: true, engine: true });
+export type DatabaseSettings = z.infer<typeof DatabaseSettings>;
 export const DatabaseUpdate = z.strictObject(databaseFields).partial().meta({ id: 'DatabaseUpdate' });
 export const Database = z
   .strictObject({

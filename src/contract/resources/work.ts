@@ -51,6 +51,19 @@ export const Schedule = z
     version: z.int(),
   })
   .meta({ id: 'Schedule' });
+/** What the catalog keeps of a schedule beside its columns. */
+export const ScheduleSettings = z.strictObject(scheduleFields).pick({
+  jitterMinutes: true,
+  type: true,
+  retention: true,
+  timeoutMinutes: true,
+  inactivityMinutes: true,
+  retries: true,
+  level: true,
+  level3EveryDays: true,
+  recipients: true,
+});
+export type ScheduleSettings = z.infer<typeof ScheduleSettings>;
 export const SchedulePreviewRequest = z.strictObject({
   cron: z.string().min(1).max(120),
   zone: Zone,
@@ -105,6 +118,7 @@ export const Run = z
     version: z.int(),
   })
   .meta({ id: 'Run' });
+export type RunKind = z.infer<typeof RunKind>;
 export const RunFilter = z.strictObject({
   databaseId: Id.optional(),
   kind: RunKind.optional(),
