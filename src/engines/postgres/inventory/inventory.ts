@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { Failure, messageOf } from '../../../domain/failure.ts';
 import type { Inventory, TableFacts } from '../../../domain/inventory.ts';
 import type { Session } from '../session.ts';
 import { ACCESS_QUERIES } from './access.ts';
@@ -62,9 +63,21 @@ export async function readInventory(session: Session, content: 'counts' | 'diges
     const values = await readSequenceValues(session, await readSequences(session));
     const tables = await readContent(session, await readTables(session), content);
     return { objects, tables, values, facts };
+  } catch (error) {
+    throw explainReading(error);
   } finally {
     await session.rows('rollback');
   }
+}
+
+/** What keeps a role from reading a database whole; any other error stays what it is. */
+function explainReading(error: unknown): unknown {
+  const words = messageOf(error);
+  if (!/row-level security|permission denied/i.test(words)) return error;
+  return new Failure('privilege_missing', `The database cannot be read whole by this user: ${words}.`, {
+    remedy: 'Use a role that may read everything: a superuser, or one with pg_read_all_data and BYPASSRLS.',
+    cause: error,
+  });
 }
 
 async function readContent(session: Session, tables: readonly Table[], content: 'counts' | 'digests') {
@@ -94,9 +107,6 @@ export async function digestAll(
 /** A dump is text in the database's own encoding; what is compared with it must be too. */
 async function inDatabaseEncoding(session: Session, work: () => Promise<void>): Promise<void> {
   await session.rows("select set_config('client_encoding', current_setting('server_encoding'), false)");
-  try {
-    await work();
-  } finally {
-    await session.rows("set client_encoding = 'UTF8'");
-  }
+  await work();
+  await session.rows("set client_encoding = 'UTF8'");
 }

@@ -1,4 +1,5 @@
 import type { TocEntry } from '../archive/toc.ts';
+import { shownQualified } from '../names.ts';
 import type { EditList } from './edits.ts';
 import { words } from './object-kinds.ts';
 import { rolesOf } from './roles-in-sql.ts';
@@ -32,6 +33,7 @@ const SIGNS: readonly (readonly [kind: string, sign: RegExp, reason: string])[] 
   ['FUNCTION', /^\s*LANGUAGE (?:c|internal)\b/m, 'only a superuser may create functions in C'],
   ['FUNCTION', /^\s*LANGUAGE .*\bLEAKPROOF\b/m, 'only a superuser may create leakproof functions'],
   ['TYPE', /^\s*INPUT = /m, 'only a superuser may create base types'],
+  ['TYPE', /^CREATE TYPE (?:[^\s"]|"(?:[^"]|"")*")+;\s*$/, 'only a superuser may create base types'],
   ['SHELL TYPE', /./, 'only a superuser may create base types'],
   ['CAST', /WITHOUT FUNCTION/, 'only a superuser may create casts without a function'],
   ['PUBLICATION', /FOR ALL TABLES/, 'only a superuser may publish all tables'],
@@ -48,6 +50,7 @@ export function editForPrivileges(list: EditList, target: Target): void {
     if (reason !== undefined) reasons.set(entry.id, reason);
   }
   list.leaveOut(reasons);
+  if (!target.bypassesRowSecurity) editRefreshes(list);
   list.map((entry) => withoutForeignGrants(list, entry, target));
 }
 
@@ -83,6 +86,28 @@ function reasonAgainstExtension(name: string, target: Target): string | undefine
   if (installable === undefined) return `the extension ${name} is not available on this server`;
   const strong = target.superuser || target.managedAdmin;
   return installable === 'superuser' && !strong ? `only a superuser may install the extension ${name}` : undefined;
+}
+
+/** A materialized view over a table that forces row security on its owner cannot be filled: it would be a part only. */
+function editRefreshes(list: EditList): void {
+  const forced = new Set(
+    list.entries
+      .filter(({ kind, definition }) => kind === 'TABLE' && definition.includes(' FORCE ROW LEVEL SECURITY;'))
+      .map(({ id }) => id),
+  );
+  if (forced.size === 0) return;
+  // Entries stand behind what they need.
+  const above = new Set(forced);
+  for (const { id, dependsOn } of list.entries) if (dependsOn.some((need) => above.has(need))) above.add(id);
+  list.map((entry) => {
+    if (entry.kind !== 'MATERIALIZED VIEW DATA' || !above.has(entry.id)) return entry;
+    const view = `materialized view ${shownQualified(entry.schema, entry.tag)}`;
+    list.note(
+      `The ${view} is left empty: row-level security is forced on a table that it reads. Run REFRESH as a role with BYPASSRLS.`,
+      [view],
+    );
+    return undefined;
+  });
 }
 
 /** A table without its access method is still the table: it gets the default one. */

@@ -51,18 +51,27 @@ interface OwnerContext {
   readonly schemaOwners: ReadonlyMap<string, string>;
 }
 
-function withOwner(list: EditList, entry: TocEntry, { target, mapped, schemaOwners }: OwnerContext): TocEntry {
+function withOwner(list: EditList, entry: TocEntry, context: OwnerContext): TocEntry {
+  const { target, mapped } = context;
   if (entry.owner === '') return entry;
-  const owner = mapped(entry.owner);
-  const kept = owner !== undefined && mayOwn(entry, owner, { target, mapped, schemaOwners }) ? owner : '';
-  if (kept === entry.owner) return entry;
-  if (kept !== '') {
-    list.note(`What belonged to ${entry.owner} belongs to ${kept}.`, list.naming.part(entry, 'owner '));
-  } else if (entry.owner !== target.role) {
-    const why = owner === undefined ? 'there is no such role here' : `${target.role} may not give it away`;
-    list.note(`What belonged to ${entry.owner} belongs to ${target.role}: ${why}.`, list.naming.part(entry, 'owner '));
+  // The schema `public` belongs to whoever owns the database, in every new database.
+  if (entry.owner === 'pg_database_owner') return target.superuser ? entry : { ...entry, owner: '' };
+  const wanted = mapped(entry.owner);
+  const owner = wanted !== undefined && mayOwn(entry, wanted, context) ? wanted : '';
+  if (owner === entry.owner) return entry;
+  const now = owner === '' ? target.role : owner;
+  if (now !== entry.owner) {
+    list.note(
+      `What belonged to ${entry.owner} belongs to ${now}${reasonFor(owner, wanted, target)}.`,
+      list.naming.part(entry, 'owner '),
+    );
   }
-  return { ...entry, owner: kept };
+  return { ...entry, owner };
+}
+
+function reasonFor(owner: string, wanted: string | undefined, { role }: Target): string {
+  if (owner !== '') return '';
+  return wanted === undefined ? ': there is no such role here' : `: ${role} may not give it away`;
 }
 
 /** Whether only a superuser may own it. */

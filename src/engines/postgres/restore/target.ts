@@ -8,6 +8,7 @@ export interface Target {
   /** The connected role. */
   readonly role: string;
   readonly superuser: boolean;
+  readonly bypassesRowSecurity: boolean;
   /** A cloud's administrator, who may do some of what only superusers may elsewhere. */
   readonly managedAdmin: boolean;
   /** A throwaway server of ours. */
@@ -33,7 +34,7 @@ export async function readTarget(session: Session): Promise<Target> {
   const { major } = await readVersion(session);
   const names = async (query: string) => new Set((await session.rows(query)).map(({ name }) => name ?? ''));
   const [self] = await session.rows(
-    `select current_user::text as role, rolsuper as super, exists (select from pg_roles m where m.rolname in ${MANAGED_ADMINS}
+    `select current_user::text as role, rolsuper as super, rolbypassrls or rolsuper as bypasses, exists (select from pg_roles m where m.rolname in ${MANAGED_ADMINS}
       and pg_has_role(m.oid, 'member')) as managed from pg_roles where rolname = current_user`,
   );
   const available = await session.rows(
@@ -44,6 +45,7 @@ export async function readTarget(session: Session): Promise<Target> {
     major,
     role: self?.role ?? '',
     superuser: self?.super === 't',
+    bypassesRowSecurity: self?.bypasses === 't',
     managedAdmin: self?.managed === 't',
     scratch: await isScratch(session),
     roles: await names('select rolname as name from pg_roles'),
