@@ -58,7 +58,7 @@ export async function startTestServer(
   const bench = await openMysqlBench();
   try {
     const tool = chooseProgram(bench.tools, 'server', { family, version: options.version ?? OLDEST[family] });
-    const log = ['--log-bin=binlog', '--server-id=1', '--log-bin-trust-function-creators=1'];
+    const log = ['--log-bin=binlog', '--server-id=1', '--sync-binlog=0', '--log-bin-trust-function-creators=1'];
     const gtid = family === 'MySQL' ? ['--gtid-mode=ON', '--enforce-gtid-consistency=ON'] : [];
     const server = await startPrivateServer(bench, tool, [...log, ...gtid, ...(options.extra ?? [])]);
     return testServer(family, { bench, tool, server });

@@ -2,7 +2,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { Inventory } from '../../domain/inventory.ts';
 import type { Connection, DumpRequest, DumpSession, Workbench } from '../engine.ts';
 import { type DumpParts, dumpCommand } from './commands.ts';
-import { DumpWatch } from './dump-watch.ts';
+import { catalogueDigest, DumpWatch } from './dump-watch.ts';
 import { baseTables, digestContent, keepsHistory } from './inventory.ts';
 import { contentWarnings, outsideSnapshot, requireSupported } from './probe.ts';
 import { chooseProgram } from './programs.ts';
@@ -19,6 +19,7 @@ export async function openDump(bench: Workbench, source: Connection, request: Du
   const server = await openServer(source, bench.signal);
   try {
     requireSupported(server);
+    await server.run(`SET SESSION lock_wait_timeout = ${Math.max(1, Math.ceil(request.lockWaitMs / 1_000))}`);
     return await prepare(bench, { server, source, request });
   } catch (error) {
     await server.close();
@@ -38,12 +39,13 @@ async function prepare(bench: Workbench, { server, source, request }: Preparatio
   const keep = selection(request);
   const snapshotAt = await serverTime(server);
   const snapshotId = await binlogPosition(server);
+  const catalogue = await catalogueDigest(server, { source, keep });
   const schema = await readSchema(server, source.database, keep);
   requireSelection(request, schema);
   const outside = outsideSnapshot(schema.entries);
   const warnings = await warningsOf(server, { source, request, schema });
   const inventory = await inventoryOf(bench, source, { request, schema, server });
-  const watch = new DumpWatch(server, { source, request, schema, keep }, bench.signal);
+  const watch = new DumpWatch(server, { source, request, schema, catalogue, keep }, bench.signal);
   return {
     command: dumpCommand(tool, source, partsOf(bench, request, { schema, version })),
     flavour: family,
@@ -191,7 +193,7 @@ const EXPLANATIONS: readonly (readonly [RegExp, (last: string) => Failure])[] = 
 function explain(stderr: string): Failure | undefined {
   const last = stderr
     .split('\n')
-    .filter((line) => /error|denied|definer|privileges/i.test(line))
+    .filter((line) => line.trim() !== '' && !/warning/i.test(line))
     .slice(-2)
     .join(' ')
     .trim();

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../domain/failure.ts';
+import { differences } from '../../domain/inventory.ts';
 import type { Connection, DumpRequest } from '../engine.ts';
-import { digestOf, type Schema } from './schema.ts';
+import { digestOf, readSchema, type Schema } from './schema.ts';
 import type { Row, Server } from './server.ts';
 import { quoteText } from './sql-text.ts';
 
@@ -9,12 +10,15 @@ export interface Watched {
   readonly source: Connection;
   readonly request: DumpRequest;
   readonly schema: Schema;
+  /** Taken before the schema was read. */
+  readonly catalogue: string;
   readonly keep: (table: string) => boolean;
 }
 
 const LOOK_EVERY_MS = 1_000;
 /** The catalogue is compared less often: it costs more on servers with many tables. */
 const CATALOGUE_EVERY_MS = 5_000;
+const TOOL_STATEMENT = /^(?:SELECT \/\*!40001 SQL_NO_CACHE \*\/|SHOW (?:CREATE|FIELDS|TABLE STATUS|TRIGGERS|FUNCTION|PROCEDURE|EVENTS)|LOCK TABLES)/i;
 const WAITING = /Waiting for (?:table metadata lock|table level lock|table flush|schema metadata lock)/i;
 
 /**
@@ -27,30 +31,45 @@ export class DumpWatch {
   readonly #server: Server;
   readonly #watched: Watched;
   readonly #stop = new AbortController();
+  readonly #cancelled: AbortSignal;
   readonly #ours = new Set<string>();
 
   constructor(server: Server, watched: Watched, signal: AbortSignal) {
     this.#server = server;
     this.#watched = watched;
+    this.#cancelled = signal;
     signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
-    this.ended = this.#look().catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) throw error;
-    });
+    this.ended = this.#look();
     // Whoever opened the dump may not listen yet.
     this.ended.catch(() => undefined);
   }
 
   async #look(): Promise<void> {
     const before = new Set((await processes(this.#server)).map(({ id }) => id ?? ''));
-    const catalogue = await catalogueDigest(this.#server, this.#watched);
     let compareAt = Date.now() + CATALOGUE_EVERY_MS;
-    while (!this.#stop.signal.aborted) {
-      await delay(LOOK_EVERY_MS, undefined, { signal: this.#stop.signal });
+    while (await this.#rest()) {
       this.#judgeWaits(await processes(this.#server), before);
       if (Date.now() < compareAt) continue;
       compareAt = Date.now() + CATALOGUE_EVERY_MS;
-      if ((await catalogueDigest(this.#server, this.#watched)) !== catalogue) throw schemaChanged();
+      if ((await catalogueDigest(this.#server, this.#watched)) !== this.#watched.catalogue) throw schemaChanged();
     }
+    await this.#compareAtEnd();
+  }
+
+  /** False once the dump is over. */
+  async #rest(): Promise<boolean> {
+    await delay(LOOK_EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    return !this.#stop.signal.aborted;
+  }
+
+  /** Every definition must still be what it was before: servers change some tables under a dump without an error. */
+  async #compareAtEnd(): Promise<void> {
+    const { source, schema, keep } = this.#watched;
+    if (this.#cancelled.aborted) return;
+    const now = await readSchema(this.#server, source.database, keep);
+    const empty = { tables: {}, values: {}, facts: {} };
+    const [changed] = differences({ objects: schema.objects, ...empty }, { objects: now.objects, ...empty });
+    if (changed !== undefined) throw schemaChanged(changed.what);
   }
 
   #judgeWaits(all: readonly Row[], before: ReadonlySet<string>): void {
@@ -60,13 +79,12 @@ export class DumpWatch {
     this.#judgeOthersWait(tool, all);
   }
 
-  #isTool({ id, user, db }: Row, before: ReadonlySet<string>): boolean {
-    return (
-      !before.has(id ?? '') &&
-      id !== this.#server.sessionId &&
-      user === this.#watched.source.user &&
-      db === this.#watched.source.database
-    );
+  /** A session of this account that came after ours and says what only dump tools say; from then on, the same one. */
+  #isTool({ id, user, db, info }: Row, before: ReadonlySet<string>): boolean {
+    if (this.#ours.has(id ?? '')) return true;
+    const { source } = this.#watched;
+    const isNew = !before.has(id ?? '') && id !== this.#server.sessionId;
+    return isNew && user === source.user && db === source.database && TOOL_STATEMENT.test(info ?? '');
   }
 
   #judgeOwnWait(tool: readonly Row[], all: readonly Row[]): void {
@@ -124,7 +142,10 @@ function secondsOf({ time }: Row): number {
 }
 
 /** When every object was made or changed last, as cheaply as the catalogue tells. */
-async function catalogueDigest(server: Server, { source, keep }: Watched): Promise<string> {
+export async function catalogueDigest(
+  server: Server,
+  { source, keep }: Pick<Watched, 'source' | 'keep'>,
+): Promise<string> {
   const schema = quoteText(source.database);
   const rows = await server.rows(
     `SELECT 'table' AS kind, TABLE_NAME AS name, TABLE_TYPE AS extra, CREATE_TIME AS at, TABLE_NAME AS tbl
@@ -144,8 +165,9 @@ async function catalogueDigest(server: Server, { source, keep }: Watched): Promi
   return digestOf(...lines.sort());
 }
 
-function schemaChanged(): Failure {
-  return new Failure('schema_changed', 'A table, view, routine, trigger or event changed while the dump ran.', {
+function schemaChanged(what?: string): Failure {
+  const which = what === undefined ? 'A table, view, routine, trigger or event' : `The ${what}`;
+  return new Failure('schema_changed', `${which} changed while the dump ran.`, {
     remedy: 'The dump is taken again by itself; keep migrations and backups apart in time.',
   });
 }

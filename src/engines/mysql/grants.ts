@@ -6,6 +6,8 @@ import { quoteName } from './sql-text.ts';
 export interface Grants {
   /** On the whole server or on this database. */
   has(privilege: string): boolean;
+  /** On the whole server: ALL on one database does not hold rights that only exist there. */
+  hasOnServer(privilege: string): boolean;
   readonly account: string;
 }
 
@@ -16,13 +18,22 @@ export async function readGrants(server: Server, database: string): Promise<Gran
   const [who] = await server.rows('SELECT CURRENT_USER() AS account');
   const rows = await server.rows('SHOW GRANTS');
   const held = new Set<string>();
+  const onServer = new Set<string>();
   for (const row of rows) {
     const [, privileges = '', scope = ''] = GRANT.exec(Object.values(row)[0] ?? '') ?? [];
     if (!coversDatabase(scope, database)) continue;
-    for (const privilege of privileges.split(/,(?![^(]*\))/)) held.add(privilege.trim().toUpperCase());
+    for (const privilege of privileges.split(/,(?![^(]*\))/)) {
+      const name = privilege.trim().toUpperCase();
+      held.add(name);
+      if (scope === '*.*') onServer.add(name);
+    }
   }
-  const all = held.has('ALL PRIVILEGES') || held.has('ALL');
-  return { has: (privilege) => all || held.has(privilege), account: who?.account ?? '' };
+  const isHeld = (set: ReadonlySet<string>, privilege: string) => set.has('ALL PRIVILEGES') || set.has(privilege);
+  return {
+    has: (privilege) => isHeld(held, privilege),
+    hasOnServer: (privilege) => isHeld(onServer, privilege),
+    account: who?.account ?? '',
+  };
 }
 
 /** `*.*`, `db`.*, or a pattern with % and _ that a backslash makes literal. */
@@ -81,14 +92,18 @@ export async function judgePrivileges(server: Server, database: string): Promise
   const grants = await readGrants(server, database);
   const result: JudgedPrivilege[] = [];
   for (const need of needs(server)) {
-    const granted = need.scope === 'mysql.proc' ? await mayReadProc(server, grants) : grants.has(need.privilege);
+    const granted = await isGranted(server, grants, need);
     result.push(judge(need, granted, { database, account: grants.account }));
   }
   return result;
 }
 
-async function mayReadProc(server: Server, grants: Grants): Promise<boolean> {
-  if (grants.has('SELECT') && grants.has('SUPER')) return true;
+async function isGranted(server: Server, grants: Grants, { privilege, scope }: Need): Promise<boolean> {
+  if (scope === 'database') return grants.has(privilege);
+  return scope === 'server' ? grants.hasOnServer(privilege) : mayReadProc(server);
+}
+
+async function mayReadProc(server: Server): Promise<boolean> {
   return server.rows('SELECT 1 FROM mysql.proc LIMIT 1').then(
     () => true,
     () => false,

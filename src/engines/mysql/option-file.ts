@@ -27,7 +27,8 @@ export function fitsOptionFile(value: string): boolean {
 
 /**
  * Everything a tool needs to log in, for `--defaults-file`: no other option file is read, so nobody's my.cnf takes part.
- * The server gets no file of ours (F104) and, without TLS, the password never in clear (`--plugin-dir` in the arguments).
+ * The server gets no file of ours (F104), and never the password in clear: MariaDB's clients would load a plugin that
+ * gives it to any server that asks (F103), so they find none.
  */
 export function optionFile(connection: Connection, family: Family): Secret {
   const lines = [
@@ -38,6 +39,7 @@ export function optionFile(connection: Connection, family: Family): Secret {
     `user=${optionValue(connection.user)}`,
     ...(connection.password === undefined ? [] : [`password=${optionValue(connection.password.reveal())}`]),
     ...tlsLines(connection, family),
+    ...(family === 'MariaDB' ? ['plugin-dir=/nonexistent'] : []),
     // Only the interactive client knows this one.
     '[mysql]',
     'local-infile=0',

@@ -85,7 +85,7 @@ const DEFINER_RIGHTS = ['SUPER', 'SET USER', 'SET_USER_ID', 'SET_ANY_DEFINER'];
 async function definerItems(server: Server, origin: Origin, request: RestoreRequest): Promise<PlanItem[]> {
   if (request.type === 'data' || !request.owners) return [];
   const grants = await readGrants(server, request.target.database);
-  const maySet = DEFINER_RIGHTS.some((right) => grants.has(right));
+  const maySet = DEFINER_RIGHTS.some((right) => grants.hasOnServer(right));
   const known = await knownAccounts(server);
   const items: PlanItem[] = [];
   for (const definer of definersOf(origin)) {

@@ -155,6 +155,7 @@ export function connectFailure(error: unknown, connection: Connection): Failure 
       cause: error,
     });
   }
+  if (/LOCAL INFILE|mysql_clear_password/.test(why)) return rogueFailure(why, place, error);
   if (code === 'ER_BAD_DB_ERROR') {
     return new Failure('not_found', `There is no database ${JSON.stringify(connection.database)} on ${place}.`, {
       remedy: 'Check the name in the URL; names are case-sensitive on most servers.',
@@ -163,6 +164,14 @@ export function connectFailure(error: unknown, connection: Connection): Failure 
   }
   if (isTlsError(error, code)) return tlsFailure(error, place);
   return statementFailure(error, connection);
+}
+
+/** It asked for a file of ours or for the password in clear (F104): nothing was given. */
+function rogueFailure(why: string, place: string, cause: unknown): Failure {
+  return new Failure('authentication_failed', `${place} asks for what a server must not get: ${why}`, {
+    remedy: 'Make sure that this is your server; give the account a password plugin that never sends it in clear.',
+    cause,
+  });
 }
 
 function isTlsError(error: unknown, code: string): boolean {

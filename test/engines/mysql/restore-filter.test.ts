@@ -143,6 +143,13 @@ describe('what of a dump reaches a target', () => {
     expect([...filter.created]).toEqual(['table a', 'trigger ta']);
   });
 
+  it('tells of a backslash at the end of a line, which the client of MySQL drops', () => {
+    const dump = 'CREATE TABLE `a\\\nb` (x INT);';
+
+    expect(filtered(dump).filter.notices).toEqual([expect.stringContaining('backslash')]);
+    expect(filtered(dump, { family: 'MariaDB' }).filter.notices).toEqual([]);
+  });
+
   it('tells rows from schema where one of them is asked for', () => {
     const dump =
       'CREATE TABLE `a` (x INT);\nINSERT INTO `a` VALUES (1);\nCREATE VIEW `v` AS select 1;\nDO SETVAL(`s`, 5, 0);';

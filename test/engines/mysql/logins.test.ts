@@ -1,0 +1,349 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Connection } from '../../../src/engines/engine.ts';
+import { type DumpParts, dumpCommand, restoreCommand } from '../../../src/engines/mysql/commands.ts';
+import { mysql } from '../../../src/engines/mysql/index.ts';
+import { optionValue } from '../../../src/engines/mysql/option-file.ts';
+import { chooseProgram } from '../../../src/engines/mysql/programs.ts';
+import { openServer } from '../../../src/engines/mysql/server.ts';
+import { quoteName, quoteText } from '../../../src/engines/mysql/sql-text.ts';
+import { capture, endedWell, run } from '../../../src/process/run.ts';
+import { makeCertificate } from '../../support/certificate.ts';
+import {
+  describeWithMysql,
+  dumpAll,
+  login,
+  plainOf,
+  restoreRequest,
+  startTestServer,
+  type TestServer,
+} from '../../support/mysql-server.ts';
+import { type RogueOptions, startRogueMysql } from '../../support/rogue-mysql.ts';
+import { sized } from '../../support/size.ts';
+
+/** What option files, shells, URLs and SQL each trip over. */
+const PASSWORDS = [
+  '#hash',
+  'a#b',
+  ' leading',
+  'trailing ',
+  '\\',
+  '\\\\"',
+  'a\\nb',
+  '"quoted"',
+  "it's",
+  'new\nline',
+  'tab\there',
+  'cr\r',
+  '😀é',
+  '%41',
+  'a:b@c/d?e',
+  '`tick`',
+  '$HOME',
+  '!include x',
+  '[client]',
+  'x'.repeat(200),
+  ';',
+  '=',
+  'a = b',
+  '\b',
+];
+const NAMES = [
+  '--help',
+  '-V',
+  '--result-file=/tmp/database-dump-m11',
+  "it's",
+  'a`b',
+  'a"b',
+  'new\nline',
+  ' lead',
+  'Ünïcødé',
+  '表',
+  'a.b',
+  'a b',
+  '%',
+  '_',
+  '\\',
+  'a\\b',
+  '#x',
+  ';',
+  '$(touch x)',
+  'information_schema2',
+  '@x',
+  '*',
+  'a/b',
+  '..',
+  '\ttab',
+];
+const ALPHABET = [
+  'a',
+  'Z',
+  '9',
+  '`',
+  "'",
+  '"',
+  '\\',
+  ' ',
+  '-',
+  '.',
+  '%',
+  '_',
+  '#',
+  ';',
+  '$',
+  '\n',
+  '\t',
+  'ü',
+  '表',
+  '/',
+  '@',
+  '(',
+  '=',
+  '*',
+  '!',
+];
+
+/** The same every time: a failing point can be looked at again. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function randomText(next: () => number, longest: number): string {
+  const length = 1 + Math.floor(next() * longest);
+  const text = Array.from({ length }, () => ALPHABET[Math.floor(next() * ALPHABET.length)]).join('');
+  // MySQL's client drops a backslash at the end of a line, in names too: told at restore, and tested there.
+  return text.replaceAll('\\\n', '\n');
+}
+
+function names(count: number, seed: number): string[] {
+  const next = random(seed);
+  const found = new Set(NAMES);
+  // A space at the end is no name to the server; case is folded by some file systems.
+  while (found.size < count) found.add(`${randomText(next, 20)}${found.size}`);
+  return [...found].slice(0, count);
+}
+
+const PARTS: DumpParts = { schema: true, rows: true, only: undefined, history: false, lockWaitMs: 1_000, runId: 'r' };
+
+describeWithMysql('names and passwords', (family) => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await startTestServer(family);
+  }, 120_000);
+
+  afterAll(() => server?.stop());
+
+  async function toolLogsIn(source: Connection): Promise<boolean> {
+    const tool = chooseProgram(server.bench.tools, 'client', { family, version: server.tool.version });
+    const command = restoreCommand(tool, source);
+    const exit = await run(server.bench.runner, command, {
+      input: (async function* () {
+        yield Buffer.from('SELECT 1;\n');
+      })(),
+      onOutput: () => undefined,
+    });
+    return endedWell(exit);
+  }
+
+  it('M10 F84 T12 every password reaches the server as it is, through tool and driver', async () => {
+    const next = random(7);
+    const passwords = [...PASSWORDS];
+    while (passwords.length < sized(100, 2_000)) passwords.push(randomText(next, 40));
+    await server.sql(
+      '',
+      'CREATE DATABASE IF NOT EXISTS logins',
+      "CREATE USER 'pw'@'%' IDENTIFIED BY 'x'",
+      "GRANT ALL ON logins.* TO 'pw'@'%'",
+    );
+
+    const failed: string[] = [];
+    for (const password of passwords) {
+      await server.sql('', `ALTER USER 'pw'@'%' IDENTIFIED BY ${quoteText(password)}`);
+      const source = server.at('logins', login('pw', password));
+      const driver = await openServer(source).then(
+        (session) => session.close(),
+        (error: Error) => error,
+      );
+      if (driver !== undefined || !(await toolLogsIn(source))) failed.push(JSON.stringify(password));
+    }
+
+    expect(passwords.length).toBeGreaterThanOrEqual(100);
+    expect(failed).toEqual([]);
+  }, 120_000);
+
+  it('M11 F81 T12 databases of any name are dumped and restored as what they are called', async () => {
+    const admin = mysql.admin(server.bench);
+    const failed: string[] = [];
+    for (const [index, name] of names(sized(30, 1_000), 3).entries()) {
+      const copy = `${name}`.length > 50 ? `copy${index}` : `copy ${index} ${name}`;
+      await admin.create(server.at(''), name, {});
+      await server.sql(
+        name,
+        `CREATE TABLE ${quoteName(name)} (${quoteName(name)} INT)`,
+        `INSERT INTO ${quoteName(name)} VALUES (${index})`,
+      );
+      const { bytes, origin } = await dumpAll(server.bench, server.at(name));
+      await admin.create(server.at(''), copy, {});
+      await mysql.restore(server.bench, plainOf(server.bench, bytes), {
+        origin,
+        request: restoreRequest(server.at(copy)),
+      });
+      const rows = await server.rows(copy, `SELECT ${quoteName(name)} FROM ${quoteName(name)}`);
+      if (rows[0]?.[0] !== String(index) || !(await admin.list(server.at(''))).includes(copy)) failed.push(name);
+      await admin.drop(server.at(''), name);
+      await admin.drop(server.at(''), copy);
+    }
+
+    expect(failed).toEqual([]);
+    expect(existsSync('/tmp/database-dump-m11')).toBe(false);
+  }, 240_000);
+
+  it('T12 tables, columns and values of any name come back identical', async () => {
+    const tables = names(sized(70, 2_000), 11);
+    const columns = names(300, 13);
+    const admin = mysql.admin(server.bench);
+    await admin.create(server.at(''), 'names', { charset: 'utf8mb4', collation: 'utf8mb4_bin' });
+    const column = (name: string) => `${quoteName(name)} VARCHAR(50) COMMENT ${quoteText(name)} DEFAULT ${quoteText(name)}`;
+    await server.sql(
+      'names',
+      "SET SESSION sql_mode = ''",
+      ...tables.map((name) => `CREATE TABLE ${quoteName(name)} (${column(name)})`),
+      ...tables.map((name) => `INSERT INTO ${quoteName(name)} VALUES (${quoteText(name)}), (DEFAULT)`),
+      `CREATE TABLE columns (${columns.map(column).join(', ')})`,
+      `INSERT INTO columns VALUES (${columns.map(quoteText).join(', ')})`,
+    );
+    const source = await mysql.inventory(server.bench, server.at('names'), 'digests');
+    const { bytes, origin } = await dumpAll(server.bench, server.at('names'));
+    await admin.create(server.at(''), 'names copy', source.facts);
+
+    await mysql.restore(server.bench, plainOf(server.bench, bytes), {
+      origin,
+      request: restoreRequest(server.at('names copy')),
+    });
+
+    const copy = await mysql.inventory(server.bench, server.at('names copy'), 'digests');
+    expect(Object.keys(copy.tables)).toHaveLength(tables.length + 1);
+    expect(copy).toEqual(source);
+  }, 240_000);
+
+  it('refuses a wrong password, an unknown database and a closed port by name, without the password', async () => {
+    const wrong: readonly (readonly [Connection, string])[] = [
+      [server.at('', login('root', 'wrong-canary')), 'authentication_failed'],
+      [server.at('no such database'), 'not_found'],
+      [server.at('', { port: 1 }), 'database_unreachable'],
+      [server.at('', { host: 'no-such-host.invalid' }), 'database_unreachable'],
+    ];
+    for (const [source, code] of wrong) {
+      const error = await mysql.probe(server.bench, source).then(
+        () => ({ code: 'reached' }),
+        (failure) => failure,
+      );
+
+      expect(error.code).toBe(code);
+      expect(error.remedy).toEqual(expect.any(String));
+      expect(`${error.message} ${error.remedy}`).not.toContain('canary');
+    }
+  });
+});
+
+describeWithMysql('a rogue server', (family) => {
+  async function meet(options: RogueOptions, changes: Partial<Connection> = {}) {
+    const rogue = await startRogueMysql(options);
+    const server = await import('../../support/mysql-server.ts');
+    const bench = await server.openMysqlBench();
+    try {
+      const source: Connection = {
+        engine: 'mysql',
+        host: '127.0.0.1',
+        port: rogue.port,
+        database: 'x',
+        tls: { mode: 'disable' },
+        options: {},
+        ...login('someone', 'canary-password'),
+        ...changes,
+      };
+      const codes: (string | undefined)[] = [
+        await openServer(source).then(
+          (session) => session.close().then(() => 'in'),
+          (error) => error.code,
+        ),
+      ];
+      for (const role of ['dump', 'client'] as const) {
+        const tool = chooseProgram(bench.tools, role, { family, version: '8.0' });
+        const command = role === 'dump' ? dumpCommand(tool, source, PARTS) : restoreCommand(tool, source);
+        const input = (async function* () {
+          yield Buffer.from('SELECT 1;\n');
+        })();
+        const { exit } = await capture(bench.runner, command, {
+          deadlineMs: 10_000,
+          ...(role === 'client' ? { input } : {}),
+        });
+        codes.push(String(exit.code));
+      }
+      return {
+        codes,
+        received: rogue.received().toString('latin1'),
+        answers: rogue.answers,
+        statements: rogue.statements,
+      };
+    } finally {
+      bench.close();
+      await rogue.stop();
+    }
+  }
+
+  it('M14 F104 that asks for a file gets not one byte of it', async () => {
+    const { answers, received, codes } = await meet({ wantsFile: '/etc/passwd' });
+
+    expect(answers.length).toBeGreaterThanOrEqual(3);
+    expect(answers.filter((bytes) => bytes > 0)).toEqual([]);
+    expect(received).not.toContain('root:');
+    expect(codes).not.toContain('0');
+  }, 60_000);
+
+  it('F103 that asks for the password in clear does not get it', async () => {
+    for (const plugin of ['mysql_clear_password', 'dialog']) {
+      const { received, codes } = await meet({ plugin });
+
+      expect(received).toContain('someone');
+      expect(received).not.toContain('canary-password');
+      expect(codes).not.toContain('0');
+    }
+  }, 60_000);
+
+  it('M14 F104 without a certificate that is trusted gets no login at all', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'rogue-'));
+    try {
+      const certificate = await makeCertificate(folder, ['DNS:elsewhere.example']);
+      const other = await makeCertificate(folder, ['DNS:localhost']);
+      for (const offered of [{}, { certificate }]) {
+        const { received, codes, statements } = await meet(offered, {
+          host: 'localhost',
+          tls: { mode: 'verify-full', caFile: other.file },
+        });
+
+        expect(received).not.toContain('someone');
+        expect(statements).toEqual([]);
+        expect(codes[0]).toBe('tls_refused');
+        expect(codes).not.toContain('0');
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 60_000);
+});
+
+describe('option values', () => {
+  it('M10 are quoted and escaped on one line', () => {
+    expect(optionValue('a"b\\c\nd')).toBe('"a\\"b\\\\c\\nd"');
+    for (const password of PASSWORDS) expect(optionValue(password)).not.toMatch(/[\n\r\t]/);
+  });
+});
