@@ -183,6 +183,18 @@ export interface PlanItem {
   readonly blocks: boolean;
 }
 
+/** What the service asks for when a database of this family is registered. */
+export interface EngineRegistration {
+  /** `user`: the password may be missing. */
+  readonly login: 'user-and-password' | 'user' | 'both-or-neither';
+  /** Modes its programs can keep; the best one first. */
+  readonly tls: readonly TlsMode[];
+  /** Programs of this machine that it uses, of whichever flavour the server is. */
+  readonly tools: readonly string[];
+  /** Statements that make a backup user with the least rights. */
+  readonly guide: string;
+}
+
 /** One family of databases. Everything that differs between engines is behind this; nothing else may ask which engine it is. */
 export interface Engine {
   readonly id: string;
@@ -195,6 +207,7 @@ export interface Engine {
   readonly types: readonly BackupType[];
   /** File extension of a plain dump without dot: `pgc`, `sql`, `archive`. */
   readonly extension: string;
+  readonly registration: EngineRegistration;
 
   probe(bench: Workbench, source: Connection): Promise<Probe>;
   openDump(bench: Workbench, source: Connection, request: DumpRequest): Promise<DumpSession>;

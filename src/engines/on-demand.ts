@@ -1,7 +1,10 @@
 import type { DatabaseAdmin, Engine, Workbench } from './engine.ts';
 
 /** What is known of an engine without its code: what a URL and a help text need. */
-export type EngineFace = Pick<Engine, 'id' | 'label' | 'schemes' | 'defaultPort' | 'options' | 'types' | 'extension'>;
+export type EngineFace = Pick<
+  Engine,
+  'id' | 'label' | 'schemes' | 'defaultPort' | 'options' | 'types' | 'extension' | 'registration'
+>;
 
 /** What an engine does. */
 export type EngineWork = Omit<Engine, keyof EngineFace>;

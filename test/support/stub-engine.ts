@@ -71,6 +71,7 @@ export class StubEngine implements Engine {
   readonly options = [];
   readonly types = ['full', 'schema', 'data', 'globals'] as const;
   readonly extension = 'stub';
+  readonly registration = { login: 'user', tls: ['disable'], tools: [], guide: 'CREATE USER stub;' } as const;
 
   readonly databases = new Map<string, StubDatabase>();
   readonly openSessions = new Map<string, string[]>();

@@ -1,6 +1,7 @@
 import type { Engine } from '../engine.ts';
 import { onDemand } from '../on-demand.ts';
 import { MONGODB_OPTIONS } from './address.ts';
+import { registration } from './registration.ts';
 
 /** MongoDB, by mongodump and mongorestore. A server without access control is asked without a user. */
 export const mongodb: Engine & { readonly anonymous: true } = onDemand(
@@ -13,6 +14,7 @@ export const mongodb: Engine & { readonly anonymous: true } = onDemand(
     anonymous: true,
     types: ['full', 'data', 'globals'],
     extension: 'archive',
+    registration,
   },
   async () => (await import('./work.ts')).work,
 );

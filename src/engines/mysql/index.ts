@@ -1,5 +1,6 @@
 import type { Engine } from '../engine.ts';
 import { onDemand } from '../on-demand.ts';
+import { registration } from './registration.ts';
 
 /** MySQL and MariaDB, each with the programs of its own family. */
 export const mysql: Engine = onDemand(
@@ -11,6 +12,7 @@ export const mysql: Engine = onDemand(
     options: [],
     types: ['full', 'schema', 'data'],
     extension: 'sql',
+    registration,
   },
   async () => (await import('./work.ts')).work,
 );

@@ -1,6 +1,7 @@
 import type { Engine } from '../engine.ts';
 import { onDemand } from '../on-demand.ts';
 import { OPTIONS } from './environment.ts';
+import { registration } from './registration.ts';
 
 /** PostgreSQL 14 to 18, by its own client programs. */
 export const postgres: Engine = onDemand(
@@ -12,6 +13,7 @@ export const postgres: Engine = onDemand(
     options: OPTIONS,
     types: ['full', 'schema', 'data', 'globals'],
     extension: 'pgc',
+    registration,
   },
   async () => (await import('./work.ts')).work,
 );
