@@ -60,9 +60,11 @@ describe('the version a program prints', () => {
       { numRuns: 500, seed: 8 },
     );
 
+    const long = Buffer.alloc(10_000_000, '1.').toString();
     const started = performance.now();
-    readVersion(`mysqldump Ver ${'1.'.repeat(5_000_000)}`);
-    expect(performance.now() - started).toBeLessThan(100);
+    readVersion(`mysqldump Ver ${long}`);
+    // A reader that looks at all of it more than once takes minutes.
+    expect(performance.now() - started).toBeLessThan(1_000);
   });
 });
 
