@@ -1,4 +1,4 @@
-import { FAILURES, Failure, type Problem, problemOf } from '../src/domain/failure.ts';
+import { FAILURES, type Problem, problemOf } from '../src/domain/failure.ts';
 import { type ProgressEvent, progressMeter } from '../src/domain/progress-meter.ts';
 import { redactor } from '../src/domain/redaction.ts';
 import type { Secret } from '../src/domain/secret.ts';
@@ -167,9 +167,4 @@ type Paint = (code: string, text: string) => string;
 
 function painter(colours: boolean): Paint {
   return (code, text) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
-}
-
-/** The exit code of anything thrown. */
-export function exitCodeOf(error: unknown): number {
-  return FAILURES[error instanceof Failure ? error.code : 'internal'].exit;
 }

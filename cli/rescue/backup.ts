@@ -101,15 +101,10 @@ async function run(job: Job, source: Source, type: BackupOptions['type'] | 'glob
   return { ...result, seconds };
 }
 
-function linesOf({ options, storage }: Job, { manifest, outcome, seconds }: Done): string[] {
+function linesOf({ options, storage }: Job, { manifest, outcome }: Done): string[] {
   const warnings = manifest.body.warnings.map((warning) => `! ${warning}`);
   const named = `  name       ${manifest.body.backup}`;
-  return [
-    ...warnings,
-    backupLine(manifest, storage.url, seconds),
-    ...verifiedLines(manifest, outcome, options.level),
-    named,
-  ];
+  return [...warnings, backupLine(manifest, storage.url), ...verifiedLines(manifest, outcome, options.level), named];
 }
 
 /** Every database by itself, so that one that fails costs only itself; roles and settings last. */

@@ -96,9 +96,9 @@ export function verifiedLines(manifest: TrustedManifest, outcome: VerifyOutcome,
   ];
 }
 
-export function backupLine(manifest: TrustedManifest, storeUrl: string, seconds: number): string {
+export function backupLine(manifest: TrustedManifest, storeUrl: string): string {
   const { body } = manifest;
-  const took = formatSeconds(seconds);
+  const took = formatSeconds((Date.parse(body.finishedAt) - Date.parse(body.startedAt)) / 1000);
   return `✔ backup     ${body.database.name} → ${storeUrl}  ${sizesSentence(manifest)} in ${took} · sha256 ${body.stored.sha256.slice(0, 12)}…`;
 }
 

@@ -70,10 +70,13 @@ function draw({ phase, event, bytes, rate }: Sample): string {
   const label = (PHASES[phase] ?? phase).padEnd(LABEL_WIDTH);
   const total = event.totalBytes;
   const speed = rate === undefined || rate < 1 ? '' : ` · ${formatBytes(rate)}/s`;
+  if (total !== undefined && total > 0 && bytes === 0) return `${label} ${formatBytes(total)}`;
   if (total === undefined || total <= 0 || bytes > total) return `${label} ${amounts(event)}${speed}`.trimEnd();
   const left = rate === undefined || rate < 1 ? '' : ` · ${formatSeconds((total - bytes) / rate)} left`;
+  // Of a dump only the size of its database is known beforehand.
+  const about = phase === 'dump' ? 'about ' : '';
   const percent = `${Math.floor((100 * bytes) / total)} %`.padStart(5);
-  return `${label} ${bar(bytes / total)} ${percent}  ${formatBytes(bytes)} of ${formatBytes(total)}${speed}${left}`;
+  return `${label} ${bar(bytes / total)} ${percent}  ${formatBytes(bytes)} of ${about}${formatBytes(total)}${speed}${left}`;
 }
 
 function amounts({ plainBytes, storedBytes }: ProgressEvent): string {

@@ -13,6 +13,7 @@ import { describeWith } from '../support/need-programs.ts';
 import { type PostgresServer, startPostgres, testTools } from '../support/postgres-server.ts';
 import { type S3Server, startS3Server } from '../support/s3-server/s3-server.ts';
 
+const [MOUNT, UNMOUNT] = ['/bin/mount', '/bin/umount'];
 const SECRET = 'canary-Pa55word';
 
 describeWith(['postgres', 'initdb', 'pg_dump', 'pg_restore', 'mongodump', 'mongorestore', 'zstd'], 'refusals', () => {
@@ -231,7 +232,7 @@ describeWith(['postgres', 'initdb', 'pg_dump', 'pg_restore', 'mongodump', 'mongo
     if (process.getuid?.() !== 0) return console.log('skipped: a small disk can be made by root only');
     const disk = join(folder.path, 'small');
     mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+    execFileSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
     try {
       writeFileSync(join(disk, 'ballast'), Buffer.alloc(60_000));
       await expectRefusal(backUp(mongoUrl, `file://${disk}`), {
@@ -241,7 +242,7 @@ describeWith(['postgres', 'initdb', 'pg_dump', 'pg_restore', 'mongodump', 'mongo
         remedy: /space|disk/i,
       });
     } finally {
-      execFileSync('umount', [disk]);
+      execFileSync(UNMOUNT, [disk]);
     }
   });
 

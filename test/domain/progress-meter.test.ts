@@ -22,6 +22,22 @@ describe('progress meter', () => {
     expect(meter.line(200)).toBe('dumping    3.0 MB → 300 kB · 1.0 MB/s');
   });
 
+  it('says how much there is while nothing of it was counted yet', () => {
+    const meter = progressMeter();
+
+    meter.add({ phase: 'restore', plainBytes: 0, totalBytes: 14_400_000 }, 0);
+
+    expect(meter.line(200)).toBe('restoring  14.4 MB');
+  });
+
+  it('calls the expected end of a dump a guess', () => {
+    const meter = progressMeter();
+
+    meter.add({ phase: 'dump', plainBytes: 1_000_000, totalBytes: 2_000_000 }, 0);
+
+    expect(meter.line(200)).toContain('1.0 MB of about 2.0 MB');
+  });
+
   it('drops the share, not the line, when a count passes its expected end', () => {
     const meter = progressMeter();
 
