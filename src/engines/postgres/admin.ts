@@ -141,6 +141,9 @@ async function disconnect(session: Session, name: string): Promise<void> {
 async function swap(session: Session, names: SwapNames): Promise<void> {
   const { current, fresh, kept } = names;
   for (const name of [current, fresh, kept]) requireName(name);
+  // The server itself would wait for them for seconds.
+  const inTheWay = await sessionsOn(session, current);
+  if (inTheWay.length > 0) throw inUse(current, inTheWay);
   for (let attempt = 1; ; attempt += 1) {
     const error = await renameBoth(session, names);
     if (error === undefined) return;

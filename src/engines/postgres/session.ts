@@ -5,6 +5,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { Connection, Workbench } from '../engine.ts';
 import { explainConnection } from './connection-failure.ts';
 import { authenticationRule, connectSeconds, systemAuthorities } from './environment.ts';
+import { isOddPassword, scramExchange } from './scram.ts';
 
 export type Row = Readonly<Record<string, string | null>>;
 
@@ -92,6 +93,7 @@ async function dial(source: Connection, wish: SessionWish, serverOptions: string
   // An error between statements reaches the next statement; without a listener it would end the process.
   client.on('error', () => undefined);
   guardPassword(client, source);
+  answerOddPassword(client, source);
   const stop = () => void client.end().catch(() => undefined);
   wish.signal?.addEventListener('abort', stop, { once: true });
   const end = async () => {
@@ -175,6 +177,32 @@ function guardPassword(client: pg.Client, source: Connection): void {
 
 interface Refusable {
   emit(event: string, ...rest: unknown[]): boolean;
+}
+
+interface Answering extends Refusable {
+  sendSASLInitialResponseMessage(mechanism: string, first: string): void;
+  sendSCRAMClientFinalMessage(final: string): void;
+}
+
+/** Passwords that the driver would change on their way are answered here (F84). */
+function answerOddPassword(client: pg.Client, source: Connection): void {
+  const password = source.password?.reveal() ?? '';
+  if (!isOddPassword(password)) return;
+  const { connection } = client as unknown as { connection: Answering };
+  const exchange = scramExchange(password);
+  const steps: Readonly<Record<string, (data: string) => Promise<void>>> = {
+    authenticationSASL: async () => connection.sendSASLInitialResponseMessage(exchange.mechanism, exchange.first),
+    authenticationSASLContinue: async (data) => connection.sendSCRAMClientFinalMessage(await exchange.final(data)),
+    authenticationSASLFinal: async (data) => exchange.check(data),
+  };
+  const emit = connection.emit.bind(connection);
+  connection.emit = (event, ...rest) => {
+    const step = steps[event];
+    if (step === undefined) return emit(event, ...rest);
+    const [message] = rest as [{ data?: string }];
+    step(message.data ?? '').catch((error: unknown) => emit('error', error));
+    return true;
+  };
 }
 
 function passwordAsked(method: string, source: Connection): Failure {

@@ -202,28 +202,32 @@ describeWith(POSTGRES_PROGRAMS, 'PostgreSQL servers and whole databases', () => 
     const address = closed.address();
     await new Promise((resolve) => closed.close(resolve));
     const port = typeof address === 'object' && address !== null ? address.port : 1;
+    await server.sql('postgres', 'create database closed');
     await server.sql(
       'postgres',
-      "create role nologin password 'x'; create database closed; revoke connect on database closed from public; create role outside login password 'x'",
+      "create role nologin password 'x'; revoke connect on database closed from public; create role outside login password 'x'",
     );
-    const cases: [string, Promise<unknown>][] = [
-      ['database_unreachable', postgres.probe(bench, { ...at(), port })],
-      ['database_unreachable', postgres.probe(bench, { ...at(), host: 'no-such-host.invalid' })],
+    const cases: [string, () => Promise<unknown>][] = [
+      ['database_unreachable', () => postgres.probe(bench, { ...at(), port })],
+      ['database_unreachable', () => postgres.probe(bench, { ...at(), host: 'no-such-host.invalid' })],
       [
         'authentication_failed',
         postgres.probe(bench, server.connection('postgres', { user: 'admin', password: 'wrong' })),
       ],
-      ['authentication_failed', postgres.probe(bench, { ...at(), password: undefined })],
+      ['authentication_failed', () => postgres.probe(bench, { ...at(), password: undefined })],
       [
         'authentication_failed',
         postgres.probe(bench, server.connection('postgres', { user: 'nologin', password: 'x' })),
       ],
-      ['privilege_missing', postgres.probe(bench, server.connection('closed', { user: 'outside', password: 'x' }))],
-      ['not_found', postgres.probe(bench, server.connection('nowhere'))],
+      [
+        'privilege_missing',
+        () => postgres.probe(bench, server.connection('closed', { user: 'outside', password: 'x' })),
+      ],
+      ['not_found', () => postgres.probe(bench, server.connection('nowhere'))],
     ];
 
     for (const [code, attempt] of cases) {
-      await expect(attempt).rejects.toMatchObject({
+      await expect(attempt()).rejects.toMatchObject({
         code,
         message: expect.stringMatching(/^.+\.$/),
         remedy: expect.stringMatching(/.+/),
