@@ -115,6 +115,8 @@ export interface Origin {
   readonly database: string;
   /** Undefined for a foreign dump. */
   readonly inventory: Inventory | undefined;
+  /** False: nothing will be compared with digests of content, so an engine may spare itself a hash for every row. */
+  readonly digests?: boolean;
 }
 
 /** Level 2: what the dump itself says when it is read to its end by the engine's own reader. */

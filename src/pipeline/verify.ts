@@ -46,7 +46,7 @@ export async function verify(needs: Needs, request: VerifyRequest): Promise<Veri
 async function find(needs: Needs, request: VerifyRequest): Promise<Finding> {
   try {
     if (request.level === 1) return await reread(needs, request.manifest);
-    const second = await decodeAndParse(needs, request.manifest);
+    const second = await decodeAndParse(needs, request);
     if (request.level === 2 || second.wrong !== undefined || second.parsed === undefined) return second;
     return await restoreToScratch(needs, request, { ...second, parsed: second.parsed });
   } catch (error) {
@@ -65,7 +65,8 @@ async function reread(needs: Needs, manifest: TrustedManifest): Promise<Finding>
 }
 
 /** Level 2. Bytes nobody here can decrypt count by what was parsed of them on their way, if their hash still holds. */
-async function decodeAndParse(needs: Needs, manifest: TrustedManifest): Promise<Finding> {
+async function decodeAndParse(needs: Needs, request: VerifyRequest): Promise<Finding> {
+  const { manifest } = request;
   const { body } = manifest;
   if (body.encryption !== undefined && !(await canDecrypt(body.encryption.recipients, needs.identities))) {
     const read = await reread(needs, manifest);
@@ -79,7 +80,7 @@ async function decodeAndParse(needs: Needs, manifest: TrustedManifest): Promise<
   const totalBytes = body.stored.bytes;
   const onBytes = (bytes: number) => needs.progress({ phase: 'decode', storedBytes: bytes, totalBytes });
   const plain = storedPlain(needs, manifest, { onBytes });
-  const parsed = await parseHashed(needs, plain, manifest).catch(unlessToolMissing);
+  const parsed = await parseHashed(needs, plain, request).catch(unlessToolMissing);
   if ('missing' in parsed) return { ...(await reread(needs, manifest)), reason: parsed.missing };
   const differences = dumpDifferences(body, parsed);
   const found = { parsed, tables: parsed.tables, notices: parsed.warnings, ...hashOf(plain.sha256()) };
@@ -115,11 +116,18 @@ function wrongWith(error: unknown): Finding {
 }
 
 /** Parses the decoded dump; its bytes are hashed on their way, so that one pass tells both. */
-async function parseHashed(needs: Needs, plain: StoredPlain, manifest: TrustedManifest): Promise<ParseReport> {
-  const parsed = await needs.engine.parse(needs.bench, hashedPlain(needs.bench, plain), originOf(manifest));
+async function parseHashed(needs: Needs, plain: StoredPlain, request: VerifyRequest): Promise<ParseReport> {
+  const origin = { ...originOf(request.manifest), digests: needsDigests(request) };
+  const parsed = await needs.engine.parse(needs.bench, hashedPlain(needs.bench, plain), origin);
   // A parser may be content before the end; a hash is not.
   if (plain.sha256() === undefined) for await (const _ of plain.bytes()) needs.bench.signal.throwIfAborted();
   return parsed;
+}
+
+/** Rows are digested one by one, which costs more than all the rest: only where a copy or the source is compared with them. */
+function needsDigests({ level, manifest }: VerifyRequest): boolean {
+  if (level === 3) return true;
+  return Object.values(manifest.body.inventory.tables).some(({ digest }) => digest !== undefined);
 }
 
 function hashOf(sha256: string | undefined): { plainSha256?: string } {

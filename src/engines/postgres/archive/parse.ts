@@ -11,9 +11,6 @@ import { ArchiveScanner } from './scanner.ts';
 import { countByScript } from './script-counts.ts';
 import { MAGIC } from './toc.ts';
 
-/** What is asked of a parse; content is digested unless `digests` is false. */
-export type ParseWish = Origin & { readonly digests?: boolean };
-
 /** The archive format's oldest reader that is still maintained; newer ones read all older archives. */
 const OLDEST_READER = 14;
 
@@ -21,7 +18,7 @@ const OLDEST_READER = 14;
  * Reads a dump to its last byte, twice over in one pass: by pg_restore, whose format it is, and by a scanner of ours,
  * which counts and digests rows and is content with nothing but the exact end.
  */
-export async function parse(bench: Workbench, plain: Plain, wish: ParseWish): Promise<ParseReport> {
+export async function parse(bench: Workbench, plain: Plain, wish: Origin): Promise<ParseReport> {
   if (wish.type === 'globals') return parseGlobals(plain);
   const tool = clientFor(bench.tools, 'pg_restore', majorOf(wish.toolVersion) || OLDEST_READER);
   const digests = wish.digests !== false;
