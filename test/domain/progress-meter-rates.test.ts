@@ -56,9 +56,21 @@ describe('the rate of a progress meter', () => {
       ),
     ).toBe('reading    ━━━━━━━━━━━━━━━━━━━━━━━━ 100 %  10 B of 10 B');
     expect(lineAfter([0, { phase: 'fetch', storedBytes: 0, totalBytes: 0 }])).toBe('reading');
-    expect(lineAfter([0, { phase: 'fetch', storedBytes: 0, totalBytes: 8 }])).toBe(
-      'reading    ────────────────────────   0 %  0 B of 8 B',
-    );
+    expect(lineAfter([0, { phase: 'fetch', storedBytes: 0, totalBytes: 8 }])).toBe('reading    8 B');
+  });
+});
+
+describe('the expected end of a progress meter', () => {
+  it('is a guess for a dump, and known for everything else', () => {
+    const of = (phase: string) => lineAfter([0, { phase, plainBytes: 1, totalBytes: 4 }]);
+
+    expect(of('dump')).toBe('dumping    ━━━━━━──────────────────  25 %  1 B of about 4 B');
+    expect(of('restore')).toBe('restoring  ━━━━━━──────────────────  25 %  1 B of 4 B');
+  });
+
+  it('without any count is that of nothing yet', () => {
+    expect(lineAfter([0, { phase: 'seal', totalBytes: 4 }])).toBe('sealing    4 B');
+    expect(lineAfter([0, { phase: 'seal' }])).toBe('sealing');
   });
 });
 
