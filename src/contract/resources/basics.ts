@@ -52,3 +52,39 @@ export const ProbeResult = z
 export const VerificationState = z
   .enum(['created', 'verifying', 'verified', 'error'])
   .meta({ id: 'VerificationState' });
+
+type Given<T extends z.ZodType> =
+  T extends z.ZodDefault<infer Inner extends z.ZodType>
+    ? Inner
+    : T extends z.ZodPrefault<infer Inner extends z.ZodType>
+      ? Inner
+      : T extends z.ZodOptional<infer Inner extends z.ZodType>
+        ? z.ZodNullable<Inner>
+        : T;
+type Changes<Shape extends Readonly<Record<string, z.ZodType>>> = {
+  -readonly [Field in keyof Shape]: z.ZodOptional<Given<Shape[Field]>>;
+};
+
+/**
+ * What an update may give: any of the fields, and nothing for those left out. (`partial()` would fill in their defaults, and
+ * so undo what was set.) A field that may be missing is taken away by null.
+ */
+export function changesOf<const Shape extends Readonly<Record<string, z.ZodType>>>(shape: Shape) {
+  const fields = Object.entries(shape).map(([name, field]) => [name, given(field).optional()]);
+  return z.strictObject(Object.fromEntries(fields) as Changes<Shape>);
+}
+
+function given(field: z.ZodType): z.ZodType {
+  if (field instanceof z.ZodDefault || field instanceof z.ZodPrefault) return field.unwrap() as z.ZodType;
+  return field instanceof z.ZodOptional ? (field.unwrap() as z.ZodType).nullable() : field;
+}
+
+/** A resource with an update's fields put over it. */
+export function changed<Whole extends object>(whole: Whole, changes: Readonly<Record<string, unknown>>): Whole {
+  const result: Record<string, unknown> = { ...whole };
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) delete result[name];
+    else if (value !== undefined) result[name] = value;
+  }
+  return result as Whole;
+}

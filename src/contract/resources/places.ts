@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Bytes, Id, Instant, Labels, Name, ProbeResult, VerificationState } from './basics.ts';
+import { Bytes, changesOf, Id, Instant, Labels, Name, ProbeResult, VerificationState } from './basics.ts';
 
 const ARN = /^arn:aws(-[a-z]+)*:iam::\d{12}:role\/[\w+=,.@/-]{1,128}$/;
 export const RoleArn = z.string().max(2048).regex(ARN, 'must be the ARN of an IAM role').meta({ id: 'RoleArn' });
@@ -53,7 +53,7 @@ export type S3Place = z.infer<typeof S3Place>;
 export const DestinationUpdate = z.strictObject({
   name: Name.optional(),
   labels: Labels.optional(),
-  s3: S3Place.partial().optional(),
+  s3: changesOf(S3Place.shape).optional(),
   filesystem: FilesystemPlace.optional(),
 });
 
@@ -174,7 +174,7 @@ export const DatabaseCreate = z.strictObject(databaseFields).meta({ id: 'Databas
 /** What the catalog keeps of a database beside its name and engine; a sealed password never stands here. */
 export const DatabaseSettings = z.strictObject(databaseFields).omit({ name: true, engine: true });
 export type DatabaseSettings = z.infer<typeof DatabaseSettings>;
-export const DatabaseUpdate = z.strictObject(databaseFields).partial().meta({ id: 'DatabaseUpdate' });
+export const DatabaseUpdate = changesOf(databaseFields).meta({ id: 'DatabaseUpdate' });
 export const Database = z
   .strictObject({
     ...databaseFields,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Bytes, Id, Instant, Name } from './basics.ts';
+import { Bytes, changesOf, Id, Instant, Name } from './basics.ts';
 
 export const EventName = z
   .enum([
@@ -33,7 +33,7 @@ const target = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('slack'), url: z.url().max(2048) }),
 ]);
 export const ChannelCreate = z.strictObject({ ...channelFields, target }).meta({ id: 'ChannelCreate' });
-export const ChannelUpdate = ChannelCreate.partial().meta({ id: 'ChannelUpdate' });
+export const ChannelUpdate = changesOf({ ...channelFields, target }).meta({ id: 'ChannelUpdate' });
 export const Channel = z
   .strictObject({ ...channelFields, target, id: Id, createdAt: Instant, version: z.int() })
   .meta({ id: 'Channel' });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Bytes, Id, Instant, Name, Note, Zone } from './basics.ts';
+import { Bytes, changesOf, Id, Instant, Name, Note, Zone } from './basics.ts';
 
 export const BackupTypeName = z.enum(['full', 'schema', 'data']);
 
@@ -35,11 +35,8 @@ const scheduleFields = {
   enabled: z.boolean().default(true),
 };
 export const ScheduleCreate = z.strictObject(scheduleFields).meta({ id: 'ScheduleCreate' });
-export const ScheduleUpdate = z
-  .strictObject(scheduleFields)
-  .omit({ databaseId: true })
-  .partial()
-  .meta({ id: 'ScheduleUpdate' });
+const { databaseId: _fixed, ...changeable } = scheduleFields;
+export const ScheduleUpdate = changesOf(changeable).meta({ id: 'ScheduleUpdate' });
 export const Schedule = z
   .strictObject({
     ...scheduleFields,
