@@ -38,10 +38,10 @@ const EXPOSED = 'ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, I
 
 /** Answers are data: nothing in them may be run, framed or guessed at (F100). */
 const HEADERS = {
-  contentSecurityPolicy: { 'default-src': "'none'", 'report-to': '', 'upgrade-insecure-requests': '' },
+  contentSecurityPolicy: { 'default-src': "'none'", 'report-to': '' },
   crossOriginResourcePolicy: { policy: 'same-site' },
-  permissionsPolicy: undefined,
-  reportingEndpoints: undefined,
+  permissionsPolicy: false,
+  reportingEndpoints: false,
 } as const;
 
 function middyRoutes(door: Door, handlers: Handlers): MiddyRoute<HttpEvent, HttpResult>[] {

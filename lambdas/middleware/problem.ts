@@ -15,7 +15,7 @@ export function problems(log: Log): MiddlewareObj<HttpEvent, HttpResult> {
       const { requestId, route } = request.event.asked;
       const failure = failureOf(request.error);
       if (failure.code === 'internal') log('error', { requestId, route, error: request.error }, 'a request failed');
-      request.response = problemResult(failure, requestId);
+      request.response = problemResponse(failure, requestId);
     },
   };
 }
@@ -43,7 +43,8 @@ export function brokenBody(cause?: unknown): Failure {
   });
 }
 
-function problemResult(failure: Failure, requestId: string): HttpResult {
+/** A problem as an answer. */
+export function problemResponse(failure: Failure, requestId: string): HttpResult {
   const problem: Problem & { instance: string } = { ...problemOf(failure), instance: `urn:request:${requestId}` };
   const { allow, retryAfterSeconds } = failure.details ?? {};
   return {
