@@ -24,11 +24,13 @@ const NEED_POSTGRES: readonly PartName[] = ['pg', 'restore', 'kill', 'limit'];
 async function main(options: Options): Promise<number> {
   const world = openWorld(options);
   const started = Date.now();
-  process.once('SIGINT', () => void world.close().finally(() => process.exit(130)));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void world.close().finally(() => process.exit(1)));
+  }
   try {
     world.print([machineLine(), `size ${options.size}, ${options.rounds} rounds, parts ${options.only.join(', ')}`]);
-    await warnOfLoad(world);
-    await runParts(world, planOf(options));
+    const loaded = await warnOfLoad(world);
+    await runParts(world, loaded ? { ...planOf(options), retries: 0 } : planOf(options));
   } finally {
     await world.close();
   }
@@ -46,8 +48,9 @@ async function main(options: Options): Promise<number> {
 }
 
 function planOf({ size, rounds }: Options): Plan {
-  const quick = size === 'quick';
-  return { rounds, servers: [], mostForeign: quick ? Number.POSITIVE_INFINITY : QUIET, warmUp: true };
+  // At full size a single run takes long enough to be worth repeating only once.
+  const retries = { quick: 0, small: 2, full: 1 }[size];
+  return { rounds, servers: [], mostForeign: QUIET, retries, warmUp: true };
 }
 
 async function runParts(world: World, plan: Plan): Promise<void> {
@@ -87,13 +90,14 @@ async function postgresWithData(world: World, smaller: string | undefined): Prom
   return server;
 }
 
-/** Ratios stand a busy machine better than seconds do, but not any. */
-async function warnOfLoad(world: World): Promise<void> {
+/** Ratios stand a busy machine better than seconds do, but not any. Where it is busy throughout, repeating runs is no help. */
+async function warnOfLoad(world: World): Promise<boolean> {
   const before = { busy: busySeconds(), own: cpuOf('self').all, at: performance.now() };
   await new Promise((resolve) => setTimeout(resolve, 500));
   const seconds = (performance.now() - before.at) / 1000;
   const foreign = (busySeconds() - before.busy - (cpuOf('self').all - before.own)) / seconds;
   if (foreign > QUIET) world.print([`! Other processes use ${percent(foreign)} of one core: figures will be noisy.`]);
+  return foreign > 1;
 }
 
 try {

@@ -41,12 +41,12 @@ export interface Plan {
   readonly rounds: number;
   /** Server processes that all ways share. */
   readonly servers: readonly number[];
-  /** Runs disturbed by more than this share of the cores are repeated, at most twice; the quietest is kept. */
+  /** Runs disturbed by more than this share of the cores are repeated, at most `retries` times; the quietest is kept. */
   readonly mostForeign: number;
+  readonly retries: number;
   readonly warmUp: boolean;
 }
 
-const RETRIES = 2;
 const RSS_EVERY_MS = 10;
 const LONGEST_MS = 15 * 60_000;
 const MEMORY = 4_096;
@@ -70,7 +70,7 @@ export async function interleaved(ways: readonly Way[], plan: Plan): Promise<Res
 
 async function quietest(way: Way, plan: Plan): Promise<Sample> {
   let best = await measure(way, plan.servers);
-  for (let retry = 0; retry < RETRIES && best.foreign > plan.mostForeign; retry += 1) {
+  for (let retry = 0; retry < plan.retries && best.foreign > plan.mostForeign; retry += 1) {
     const again = await measure(way, plan.servers);
     if (again.foreign < best.foreign) best = again;
   }

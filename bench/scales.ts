@@ -36,7 +36,7 @@ export const SCALES: Readonly<Record<Size, Scale>> = {
     rows: rowsOf(40),
     pgbench: 2,
     mysqlRows: rowsOf(40),
-    mongoDocuments: 10_000,
+    mongoDocuments: 30_000,
     uploadMegabytes: 192,
     limitSeconds: 2,
     limitRounds: 1,

@@ -89,9 +89,7 @@ function waysOf({ world, env, sink, shop, curl }: Places): Way[] {
     },
     withUrl({ name: 'dbdump rescue backup --level 1', argv: cli('1'), env: shopEnv }, fresh),
     withUrl({ name: 'dbdump rescue backup --level 2', argv: cli('2'), env: shopEnv }, fresh),
-    { name: 'pg_dump -Fc > file (gzip 6)', argv: shell(`pg_dump -Fc > ${file}`), env, rounds: slow },
-    { name: 'pg_dump | gzip -6 > file', argv: shell(`pg_dump | gzip -6 > ${file}`), env, rounds: slow },
-    ...pigz(world, env, file),
+    ...(world.options.size === 'quick' ? [] : gzipWays(world, env, file)),
   ];
 }
 
@@ -108,13 +106,13 @@ function withUrl(way: Way, fresh: () => string): Way {
   };
 }
 
-function pigz(world: World, env: Readonly<Record<string, string>>, file: string): Way[] {
-  if (!hasProgram('pigz')) {
-    world.print(['pigz is not installed: its row is left out.']);
-    return [];
-  }
+/** What others do by default: shown, not judged. */
+function gzipWays(world: World, env: Readonly<Record<string, string>>, file: string): Way[] {
   const rounds = Math.max(1, world.options.rounds >> 1);
-  return [{ name: 'pg_dump | pigz > file', argv: shell(`pg_dump | pigz > ${file}`), env, rounds }];
+  const lines = ['pg_dump -Fc', 'pg_dump | gzip -6', 'pg_dump | pigz'];
+  const possible = lines.filter((line) => !line.endsWith('pigz') || hasProgram('pigz'));
+  if (possible.length < lines.length) world.print(['pigz is not installed: its row is left out.']);
+  return possible.map((line) => ({ name: `${line} > file`, argv: shell(`${line} > ${file}`), env, rounds }));
 }
 
 type Floors = Readonly<Record<Size, number>>;
