@@ -146,7 +146,7 @@ async function inventoryOf(
 
 const EXPLANATIONS: readonly (readonly [RegExp, (last: string) => Failure])[] = [
   [
-    /\b(?:1412|1146|1356|1054)\b.*|Table definition has changed|doesn't exist/,
+    /\b(?:1412|1146|1356|1054)\b.*|Table definition has changed|doesn't exist|Error in field count/,
     (last) =>
       new Failure('schema_changed', `The schema changed while it was dumped: ${last}`, {
         remedy: 'The dump is taken again by itself; keep migrations and backups apart in time.',

@@ -18,7 +18,8 @@ export interface Watched {
 const LOOK_EVERY_MS = 1_000;
 /** The catalogue is compared less often: it costs more on servers with many tables. */
 const CATALOGUE_EVERY_MS = 5_000;
-const TOOL_STATEMENT = /^(?:SELECT \/\*!40001 SQL_NO_CACHE \*\/|SHOW (?:CREATE|FIELDS|TABLE STATUS|TRIGGERS|FUNCTION|PROCEDURE|EVENTS)|LOCK TABLES)/i;
+const TOOL_STATEMENT =
+  /^(?:SELECT \/\*!40001 SQL_NO_CACHE \*\/|SHOW (?:CREATE|FIELDS|TABLE STATUS|TRIGGERS|FUNCTION|PROCEDURE|EVENTS)|LOCK TABLES)/i;
 const WAITING = /Waiting for (?:table metadata lock|table level lock|table flush|schema metadata lock)/i;
 
 /**
@@ -73,18 +74,20 @@ export class DumpWatch {
   }
 
   #judgeWaits(all: readonly Row[], before: ReadonlySet<string>): void {
-    const tool = all.filter((row) => this.#isTool(row, before));
+    const candidates = all.filter((row) => this.#mayBeTool(row, before));
+    const tool = candidates.filter(({ info }) => TOOL_STATEMENT.test(info ?? ''));
     for (const row of tool) this.#ours.add(row.id ?? '');
     this.#judgeOwnWait(tool, all);
-    this.#judgeOthersWait(tool, all);
+    this.#judgeOthersWait(candidates, all);
   }
 
-  /** A session of this account that came after ours and says what only dump tools say; from then on, the same one. */
-  #isTool({ id, user, db, info }: Row, before: ReadonlySet<string>): boolean {
+  /** A session of this account that came after ours, and says nothing or what dump tools say. */
+  #mayBeTool({ id, user, db, info }: Row, before: ReadonlySet<string>): boolean {
     if (this.#ours.has(id ?? '')) return true;
     const { source } = this.#watched;
     const isNew = !before.has(id ?? '') && id !== this.#server.sessionId;
-    return isNew && user === source.user && db === source.database && TOOL_STATEMENT.test(info ?? '');
+    const isQuiet = (info ?? '') === '' || TOOL_STATEMENT.test(info ?? '');
+    return isNew && isQuiet && user === source.user && db === source.database;
   }
 
   #judgeOwnWait(tool: readonly Row[], all: readonly Row[]): void {
@@ -97,23 +100,23 @@ export class DumpWatch {
     throw blocked(waiting, holder);
   }
 
-  /** Only the table that is being read is locked: who waits for another one does not wait for us. */
-  #judgeOthersWait(tool: readonly Row[], all: readonly Row[]): void {
+  /**
+   * Only the table that is being read is locked: who waits for another one does not wait for us. Where the server does not
+   * say which one that is, a wait counts as ours: the limit is a promise, a dump can be taken again.
+   */
+  #judgeOthersWait(candidates: readonly Row[], all: readonly Row[]): void {
     const { blockLimitMs } = this.#watched.request;
-    if (blockLimitMs === 0) return;
-    const table = tool
-      .map(({ info }) => /\bFROM `((?:[^`]|``)+)`/.exec(info ?? '')?.[1])
-      .find((name) => name !== undefined);
-    if (table === undefined) return;
-    const name = table.replaceAll('``', '`');
+    if (blockLimitMs === 0 || candidates.length === 0) return;
+    const table = candidates.map(tableOf).find((name) => name !== undefined);
     const held = all.find(
       (row) =>
-        !this.#ours.has(row.id ?? '') &&
+        !candidates.includes(row) &&
+        row.db === this.#watched.source.database &&
         WAITING.test(row.state ?? '') &&
-        (row.info ?? '').includes(name) &&
+        (table === undefined || (row.info ?? '').includes(table)) &&
         secondsOf(row) * 1_000 >= blockLimitMs,
     );
-    if (held !== undefined) throw blocking(name, held);
+    if (held !== undefined) throw blocking(table, held);
   }
 
   async close(): Promise<void> {
@@ -135,6 +138,10 @@ async function processes(server: Server): Promise<readonly Row[]> {
     state: row.State ?? null,
     info: row.Info ?? null,
   }));
+}
+
+function tableOf({ info }: Row): string | undefined {
+  return /\bFROM `((?:[^`]|``)+)`/.exec(info ?? '')?.[1]?.replaceAll('``', '`');
 }
 
 function secondsOf({ time }: Row): number {
@@ -180,10 +187,11 @@ function blocked(waiting: Row, holder: Row | undefined): Failure {
   });
 }
 
-function blocking(table: string, held: Row): Failure {
+function blocking(table: string | undefined, held: Row): Failure {
+  const what = table === undefined ? 'a table' : `table ${JSON.stringify(table)}`;
   return new Failure(
     'dump_blocked',
-    `Session ${held.id} of ${held.user} waited ${held.time} s for table ${JSON.stringify(table)}, which was being dumped.`,
+    `Session ${held.id} of ${held.user} waited ${held.time} s for ${what} that was being dumped.`,
     {
       remedy: 'Run migrations outside the backup time, or dump from a replica.',
       details: { session: held.id, waitedSeconds: secondsOf(held) },

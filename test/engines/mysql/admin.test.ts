@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { differences } from '../../../src/domain/inventory.ts';
 import { mysql } from '../../../src/engines/mysql/index.ts';
-import { describeWithMysql, makeHostile, openSession, startTestServer, type TestServer } from '../../support/mysql-server.ts';
+import {
+  describeWithMysql,
+  makeHostile,
+  openSession,
+  startTestServer,
+  type TestServer,
+} from '../../support/mysql-server.ts';
 
 const OLD = [
   'CREATE TABLE cycle_a (id INT PRIMARY KEY, b INT, KEY (b))',
@@ -27,7 +33,11 @@ describeWithMysql('whole databases', (family) => {
   const inventory = (name: string) => mysql.inventory(server.bench, server.at(name), 'digests');
 
   it('are listed without those of the server, made with their character set, and told to be empty', async () => {
-    const facts = { charset: 'latin1', collation: 'latin1_german2_ci', ...(family === 'MariaDB' ? { comment: "it's" } : {}) };
+    const facts = {
+      charset: 'latin1',
+      collation: 'latin1_german2_ci',
+      ...(family === 'MariaDB' ? { comment: "it's" } : {}),
+    };
     await admin().create(server.at(''), "odd `name';", facts);
     const copy = await inventory("odd `name';");
 
@@ -63,7 +73,10 @@ describeWithMysql('whole databases', (family) => {
 
     const swap = mysql.admin(broken).swap(server.at(''), { current: 'current', fresh: 'fresh', kept: 'kept' });
 
-    await expect(swap).rejects.toMatchObject({ code: 'restore_failed', message: expect.stringContaining('was undone') });
+    await expect(swap).rejects.toMatchObject({
+      code: 'restore_failed',
+      message: expect.stringContaining('was undone'),
+    });
     expect(differences(before.current, await inventory('current'))).toEqual([]);
     expect(differences(before.fresh, await inventory('fresh'))).toEqual([]);
     expect(await admin().exists(server.at(''), 'kept')).toBe(false);
@@ -77,7 +90,9 @@ describeWithMysql('whole databases', (family) => {
     expect(differences(before.fresh, await inventory('current'))).toEqual([]);
     expect(differences(before.current, await inventory('kept'))).toEqual([]);
     expect(await admin().exists(server.at(''), 'fresh')).toBe(false);
-    await expect(admin().swap(server.at(''), { current: 'current', fresh: 'kept', kept: 'blocker' })).rejects.toMatchObject({
+    await expect(
+      admin().swap(server.at(''), { current: 'current', fresh: 'kept', kept: 'blocker' }),
+    ).rejects.toMatchObject({
       code: 'target_not_empty',
     });
   }, 120_000);

@@ -3,8 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { DumpRequest, DumpSession } from '../../../src/engines/engine.ts';
 import { mysql } from '../../../src/engines/mysql/index.ts';
 import { chooseProgram } from '../../../src/engines/mysql/programs.ts';
-import type { Child } from '../../../src/process/child.ts';
-import type { Exit } from '../../../src/process/child.ts';
+import type { Child, Exit } from '../../../src/process/child.ts';
 import {
   describeWithMysql,
   dumpAll,
@@ -34,6 +33,8 @@ describeWithMysql('a dump of a living server', (family) => {
       'live',
       'CREATE TABLE a_big (id INT PRIMARY KEY, v LONGTEXT)',
       "INSERT INTO a_big VALUES (1, REPEAT('x', 4000000)), (2, REPEAT('y', 4000000)), (3, REPEAT('z', 4000000))",
+      'INSERT INTO a_big SELECT id + 3, v FROM a_big',
+      'INSERT INTO a_big SELECT id + 6, v FROM a_big',
     );
   }, 120_000);
 
@@ -41,10 +42,17 @@ describeWithMysql('a dump of a living server', (family) => {
 
   /** A dump that stands still while it reads the first, big table: its output is not read. */
   async function pause(changes: Partial<DumpRequest> = {}): Promise<Paused> {
-    await server.sql('live', 'DROP TABLE IF EXISTS z_last', 'CREATE TABLE z_last (id INT PRIMARY KEY)', 'INSERT INTO z_last VALUES (1), (2)');
+    await server.sql(
+      'live',
+      'DROP TABLE IF EXISTS z_last',
+      'CREATE TABLE z_last (id INT PRIMARY KEY)',
+      'INSERT INTO z_last VALUES (1), (2)',
+    );
     const session = await mysql.openDump(server.bench, server.at('live'), { ...FULL, ...changes });
     const child = server.bench.runner.start(session.command, { stdout: 'pipe' });
-    await waitFor(async () => (await statementsOf('live')).some((text) => text.includes('a_big') && text.startsWith('SELECT')));
+    await waitFor(async () =>
+      (await statementsOf('live')).some((text) => text.includes('a_big') && text.startsWith('SELECT')),
+    );
     return {
       session,
       child,
@@ -112,7 +120,10 @@ describeWithMysql('a dump of a living server', (family) => {
       const finished = paused.finish();
 
       const failure = await Promise.race([
-        paused.session.watch.then(() => undefined, (error: unknown) => error),
+        paused.session.watch.then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
         finished.then(({ exit }) => paused.session.explain(exit.stderr)),
       ]);
 
@@ -129,9 +140,11 @@ describeWithMysql('a dump of a living server', (family) => {
     try {
       const altered = migration.query("ALTER TABLE a_big COMMENT = 'changed'");
 
-      await expect(paused.session.watch).rejects.toMatchObject({ code: 'dump_blocked', message: expect.stringContaining('a_big') });
-      // The tool is left alone: its session alone must be gone for the migration to go on.
-      await paused.session.close();
+      await expect(paused.session.watch).rejects.toMatchObject({
+        code: 'dump_blocked',
+        message: expect.stringContaining('a_big'),
+      });
+      await end(paused);
       await altered;
 
       expect((await statementsOf('live')).filter((text) => text.startsWith('SELECT'))).toEqual([]);
@@ -143,7 +156,12 @@ describeWithMysql('a dump of a living server', (family) => {
 
   it('F14 tables outside the snapshot make the dump partial and are named', async () => {
     await server.sql('', 'CREATE DATABASE mixed');
-    await server.sql('mixed', 'CREATE TABLE inno (id INT)', 'CREATE TABLE isam (id INT) ENGINE=MyISAM', 'CREATE TABLE mem (id INT) ENGINE=MEMORY');
+    await server.sql(
+      'mixed',
+      'CREATE TABLE inno (id INT)',
+      'CREATE TABLE isam (id INT) ENGINE=MyISAM',
+      'CREATE TABLE mem (id INT) ENGINE=MEMORY',
+    );
     const session = await mysql.openDump(server.bench, server.at('mixed'), FULL);
     const clean = await mysql.openDump(server.bench, server.at('mixed'), { ...FULL, include: ['inno'] });
     await session.close();
@@ -174,9 +192,20 @@ describeWithMysql('a dump of a living server', (family) => {
   });
 
   it('F18 definers are told before a restore, and mapped or given up in it', async () => {
-    await server.sql('', "CREATE USER 'limited'@'%' IDENTIFIED BY 'limited'", 'CREATE DATABASE own', 'CREATE DATABASE coded');
+    await server.sql(
+      '',
+      "CREATE USER 'limited'@'%' IDENTIFIED BY 'limited'",
+      'CREATE DATABASE own',
+      'CREATE DATABASE coded',
+    );
     await server.sql('', "GRANT ALL PRIVILEGES ON own.* TO 'limited'@'%'");
-    await server.sql('coded', 'CREATE TABLE t (a INT)', 'CREATE VIEW v AS SELECT * FROM t', 'CREATE PROCEDURE p() SELECT 1', 'CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1');
+    await server.sql(
+      'coded',
+      'CREATE TABLE t (a INT)',
+      'CREATE VIEW v AS SELECT * FROM t',
+      'CREATE PROCEDURE p() SELECT 1',
+      'CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1',
+    );
     const { bytes, origin } = await dumpAll(server.bench, server.at('coded'));
     const target = server.at('own', login('limited', 'limited'));
     const plain = plainOf(server.bench, bytes);
@@ -191,7 +220,9 @@ describeWithMysql('a dump of a living server', (family) => {
     const report = await mysql.restore(server.bench, plain, { origin, request });
     const copy = await mysql.inventory(server.bench, target, 'counts');
 
-    expect(plan.filter(({ blocks }) => blocks).map(({ name }) => name)).toEqual([expect.stringContaining('definer root@')]);
+    expect(plan.filter(({ blocks }) => blocks).map(({ name }) => name)).toEqual([
+      expect.stringContaining('definer root@'),
+    ]);
     expect(mappedPlan.filter(({ blocks }) => blocks)).toEqual([]);
     expect(JSON.parse(copy.facts.definers ?? '')).toEqual(['limited@%']);
     expect(report.notices).toHaveLength(3);
@@ -213,7 +244,12 @@ describeWithMysql('a dump of a living server', (family) => {
   });
 
   it('F18 a view of an absent account is told before the dump fails on it', async () => {
-    await server.sql('', 'CREATE DATABASE orphan', "CREATE USER 'gone'@'%' IDENTIFIED BY 'x'", "GRANT ALL ON orphan.* TO 'gone'@'%'");
+    await server.sql(
+      '',
+      'CREATE DATABASE orphan',
+      "CREATE USER 'gone'@'%' IDENTIFIED BY 'x'",
+      "GRANT ALL ON orphan.* TO 'gone'@'%'",
+    );
     await server.sql('orphan', 'CREATE TABLE t (a INT)', "CREATE DEFINER='gone'@'%' VIEW v AS SELECT * FROM t");
     // MySQL refuses to drop an account that objects run as, unless it may leave them orphaned.
     await server.sql('', "DROP USER 'gone'@'%'");
@@ -235,8 +271,12 @@ describeWithMysql('a dump of a living server', (family) => {
     const onlyOther = { all: (name: string) => tools.all(name).filter((tool) => tool.flavour !== family) };
 
     expect(tools.all(path.split('/').at(-1) ?? '').find((tool) => tool.path === path)?.flavour).toBe(family);
-    expect(() => chooseProgram(onlyOther, 'dump', { family, version: '8.0' })).toThrow(expect.objectContaining({ code: 'tool_missing' }));
-    expect(() => chooseProgram(tools, 'dump', { family, version: '99.1' })).toThrow(expect.objectContaining({ code: 'tool_too_old' }));
+    expect(() => chooseProgram(onlyOther, 'dump', { family, version: '8.0' })).toThrow(
+      expect.objectContaining({ code: 'tool_missing' }),
+    );
+    expect(() => chooseProgram(tools, 'dump', { family, version: '99.1' })).toThrow(
+      expect.objectContaining({ code: 'tool_too_old' }),
+    );
   });
 
   it('M12 a crafted dump runs nothing on this machine, whichever way it reaches the client', async () => {
@@ -244,11 +284,20 @@ describeWithMysql('a dump of a living server', (family) => {
     const marker = `/tmp/database-dump-m12-${process.pid}`;
     for (const command of [`\\! touch ${marker}`, `system touch ${marker};`, `SELECT 1; \\! touch ${marker}`]) {
       const bytes = Buffer.from(`${command}\n-- Dump completed\n`);
-      const origin = { type: 'full', flavour: family, serverVersion: server.tool.version, toolVersion: '', database: '', inventory: undefined } as const;
+      const origin = {
+        type: 'full',
+        flavour: family,
+        serverVersion: server.tool.version,
+        toolVersion: '',
+        database: '',
+        inventory: undefined,
+      } as const;
       const job = { origin, request: restoreRequest(server.at('crafted')) };
       const { code, exists } = await direct(bytes, marker);
 
-      await expect(mysql.restore(server.bench, plainOf(server.bench, bytes), job)).rejects.toMatchObject({ code: 'restore_refused' });
+      await expect(mysql.restore(server.bench, plainOf(server.bench, bytes), job)).rejects.toMatchObject({
+        code: 'restore_refused',
+      });
       expect(code).not.toBe(0);
       expect(exists).toBe(false);
     }
@@ -260,7 +309,9 @@ describeWithMysql('a dump of a living server', (family) => {
     const { existsSync } = await import('node:fs');
     const { run } = await import('../../../src/process/run.ts');
     const client = chooseProgram(server.bench.tools, 'client', { family, version: server.tool.version });
-    const exit = await run(server.bench.runner, restoreCommand(client, server.at('crafted')), { input: plainOf(server.bench, bytes).bytes() });
+    const exit = await run(server.bench.runner, restoreCommand(client, server.at('crafted')), {
+      input: plainOf(server.bench, bytes).bytes(),
+    });
     return { code: exit.code, exists: existsSync(marker) };
   }
 });

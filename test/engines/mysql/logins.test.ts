@@ -211,7 +211,8 @@ describeWithMysql('names and passwords', (family) => {
     const columns = names(300, 13);
     const admin = mysql.admin(server.bench);
     await admin.create(server.at(''), 'names', { charset: 'utf8mb4', collation: 'utf8mb4_bin' });
-    const column = (name: string) => `${quoteName(name)} VARCHAR(50) COMMENT ${quoteText(name)} DEFAULT ${quoteText(name)}`;
+    const column = (name: string) =>
+      `${quoteName(name)} VARCHAR(50) COMMENT ${quoteText(name)} DEFAULT ${quoteText(name)}`;
     await server.sql(
       'names',
       "SET SESSION sql_mode = ''",
