@@ -61,11 +61,15 @@ export function globalsCommand(tool: Tool, source: Connection, wish: GlobalsWish
       '--no-password',
       `--lock-wait-timeout=${Math.max(1, wish.lockWaitMs)}`,
       // Read as a connection string, unlike PGDATABASE: so the name is quoted inside one of ours (F82).
-      `--database=dbname=${conninfoValue(source.database)}`,
+      databaseArgument(source.database),
       ...(wish.passwordHashes ? [] : ['--no-role-passwords']),
     ],
     ...libpqEnvironment(source, { ...wish, clientMajor: tool.major }),
   };
+}
+
+function databaseArgument(name: string): string {
+  return `--database=dbname=${conninfoValue(name)}`;
 }
 
 /** A value inside a connection string, literal whatever it holds. */

@@ -72,6 +72,12 @@ const MEANINGS: readonly Meaning[] = [
     remedy: 'Check the host name.',
   },
   {
+    when: /ECONNRESET|EPIPE|terminated unexpectedly|timeout expired|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/i,
+    code: 'database_unreachable',
+    cause: 'does not answer as a PostgreSQL server on port {port}',
+    remedy: 'Check host, port, network and firewalls, and that a PostgreSQL server listens there.',
+  },
+  {
     when: /ECONNREFUSED|connection refused/i,
     code: 'database_unreachable',
     cause: 'does not accept connections on port {port}',

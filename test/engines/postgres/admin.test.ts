@@ -212,12 +212,12 @@ describeWith(POSTGRES_PROGRAMS, 'PostgreSQL servers and whole databases', () => 
       ['database_unreachable', () => postgres.probe(bench, { ...at(), host: 'no-such-host.invalid' })],
       [
         'authentication_failed',
-        postgres.probe(bench, server.connection('postgres', { user: 'admin', password: 'wrong' })),
+        () => postgres.probe(bench, server.connection('postgres', { user: 'admin', password: 'wrong' })),
       ],
       ['authentication_failed', () => postgres.probe(bench, { ...at(), password: undefined })],
       [
         'authentication_failed',
-        postgres.probe(bench, server.connection('postgres', { user: 'nologin', password: 'x' })),
+        () => postgres.probe(bench, server.connection('postgres', { user: 'nologin', password: 'x' })),
       ],
       [
         'privilege_missing',
