@@ -4,6 +4,8 @@ import type { Connection } from '../engines/engine.ts';
 
 export const MANIFEST_NAME = 'manifest.json';
 export const MARKER_NAME = 'running.json';
+/** Where a store's probe writes and removes what it tries out; a role that may not delete leaves it there. */
+export const PROBE_FOLDER = 'database-dump-probe';
 export const REPORTS_FOLDER = 'reports';
 
 const ID_DIGITS = 12;

@@ -2,7 +2,7 @@ import type { BackupStatus } from '../domain/backup.ts';
 import { Failure, messageOf } from '../domain/failure.ts';
 import type { ReportBody } from '../domain/manifest.ts';
 import type { ListedObject } from '../storage/storage.ts';
-import { folderOf, MANIFEST_NAME, MARKER_NAME, nameOf, REPORTS_FOLDER } from './layout.ts';
+import { folderOf, MANIFEST_NAME, MARKER_NAME, nameOf, PROBE_FOLDER, REPORTS_FOLDER } from './layout.ts';
 import type { BackupSummary, Needs, TrustedManifest } from './pipeline.ts';
 import { levelOf } from './report.ts';
 import { openManifest, openReport } from './seal.ts';
@@ -124,7 +124,7 @@ async function runFolders({ storage }: ListNeeds): Promise<Map<string, Objects>>
     const folder = folderOf(object.key);
     const inReports = nameOf(folder) === REPORTS_FOLDER;
     const run = inReports ? folderOf(folder) : folder;
-    if (nameOf(object.key) === MARKER_NAME) continue;
+    if (nameOf(object.key) === MARKER_NAME || folder === PROBE_FOLDER) continue;
     const objects = folders.get(run) ?? new Map<string, ListedObject>();
     objects.set(inReports ? `${REPORTS_FOLDER}/${nameOf(object.key)}` : nameOf(object.key), object);
     folders.set(run, objects);

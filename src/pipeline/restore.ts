@@ -17,6 +17,7 @@ import {
 } from './restore-target.ts';
 import { takeRunMarker } from './run-marker.ts';
 import { safetyBackup } from './safety-backup.ts';
+import { orCancelled } from './stop.ts';
 
 /** What a restore would do, and what stands in its way. Changes nothing. */
 export async function planRestore(needs: Needs, manifest: TrustedManifest, job: RestoreJob): Promise<RestorePlan> {
@@ -59,7 +60,7 @@ async function restoreFrom(needs: Needs, job: RestoreJob, open: Open): Promise<R
   try {
     const started = performance.now();
     const work = { needs: quiet, job, lease, source: open(quiet) };
-    const result = await restoreLocked(work);
+    const result = await orCancelled(needs.bench.signal, restoreLocked(work));
     return { ...result, seconds: Math.round(performance.now() - started) / 1000 };
   } finally {
     await lease.release();

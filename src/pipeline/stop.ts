@@ -32,8 +32,19 @@ function asFailure(reason: unknown): Failure {
   return new Failure('cancelled', 'The run was cancelled.', { cause: reason, remedy: 'Nothing was kept of it.' });
 }
 
+/** The same outcome, but whatever a cancel did to the work is called `cancelled`. */
+export async function orCancelled<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw signal.aborted && !(error instanceof Failure) ? asFailure(signal.reason) : error;
+  }
+}
+
 /** Resolves with the value, or rejects with the reason as soon as the signal is aborted. */
 export async function unlessStopped<T>(signal: AbortSignal, value: Promise<T>): Promise<T> {
+  // Also where nobody waits for it any more.
+  value.catch(() => undefined);
   signal.throwIfAborted();
   let stop: (() => void) | undefined;
   const stopped = new Promise<never>((_, reject) => {

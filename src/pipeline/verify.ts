@@ -10,7 +10,9 @@ import type { Needs, TrustedManifest, VerifyOutcome, VerifyRequest } from './pip
 import { throttledProgress } from './progress.ts';
 import { differenceLine, writeReport } from './report.ts';
 import { restoreToScratch } from './scratch-check.ts';
-import { storedBytes } from './stored-bytes.ts';
+import { openManifest } from './seal.ts';
+import { orCancelled } from './stop.ts';
+import { damaged, storedBytes } from './stored-bytes.ts';
 
 /** What one look at a backup found out so far. */
 export interface Finding {
@@ -32,7 +34,11 @@ export interface Finding {
  * again; 2 decodes and parses them to the end; 3 restores them into a scratch server and compares. What is wrong with the
  * backup is the outcome, not a Failure; a Failure says that it could not be found out (store unreachable, cancelled).
  */
-export async function verify(needs: Needs, request: VerifyRequest): Promise<VerifyOutcome> {
+export function verify(needs: Needs, request: VerifyRequest): Promise<VerifyOutcome> {
+  return orCancelled(needs.bench.signal, verifyTwice(needs, request));
+}
+
+async function verifyTwice(needs: Needs, request: VerifyRequest): Promise<VerifyOutcome> {
   const quiet = { ...needs, progress: throttledProgress((event) => needs.progress(event)) };
   const first = await find(quiet, request);
   // Bytes go wrong on their way too. Only what is found twice is said of the backup.
@@ -45,6 +51,7 @@ export async function verify(needs: Needs, request: VerifyRequest): Promise<Veri
 
 async function find(needs: Needs, request: VerifyRequest): Promise<Finding> {
   try {
+    await rereadManifest(needs, request.manifest);
     if (request.level === 1) return await reread(needs, request.manifest);
     const second = await decodeAndParse(needs, request);
     if (request.level === 2 || second.wrong !== undefined || second.parsed === undefined) return second;
@@ -52,6 +59,17 @@ async function find(needs: Needs, request: VerifyRequest): Promise<Finding> {
   } catch (error) {
     return wrongWith(error);
   }
+}
+
+/** Without its manifest, as it was sealed, a backup is none: what is in memory proves nothing. */
+async function rereadManifest({ storage, trusted }: Needs, { key, sha256, signed }: TrustedManifest): Promise<void> {
+  const found = await storage.get(key);
+  if (found === undefined) {
+    throw new Failure('backup_lost', 'Its manifest is no longer in the store.', { remedy: 'Use another backup.' });
+  }
+  const text = Buffer.from(found.body).toString('utf8');
+  const stored = openManifest(text, trusted, { key, acceptUnsigned: !signed });
+  if (stored.sha256 !== sha256) throw damaged('its manifest', 'is not the one that was opened');
 }
 
 /** Level 1. Whoever holds no key can do this too. */
@@ -105,6 +123,10 @@ const WRONG: Partial<Record<FailureCode, BackupStatus>> = {
   dump_incomplete: 'suspect',
   dump_failed: 'suspect',
   schema_changed: 'suspect',
+  manifest_invalid: 'suspect',
+  manifest_version_unknown: 'suspect',
+  signature_wrong: 'suspect',
+  signer_unknown: 'suspect',
   restore_failed: 'suspect',
 };
 

@@ -3,8 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { build } from 'esbuild';
@@ -13,8 +11,8 @@ import { storedPlain } from '../../src/pipeline/decode.ts';
 import { findLeftovers } from '../../src/pipeline/leftovers.ts';
 import { surveyStore } from '../../src/pipeline/list.ts';
 import { takeRunMarker } from '../../src/pipeline/run-marker.ts';
-import type { Runner } from '../../src/process/child.ts';
 import { openStorage } from '../../src/storage/registry.ts';
+import { childless } from '../support/childless.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { realTools, type StubBench, type StubBenchOptions, stubBench } from '../support/pipeline-bench.ts';
 import { randomFrom, seed, sized } from '../support/size.ts';
@@ -44,25 +42,6 @@ function engineWith(): StubEngine {
   return engine;
 }
 
-/**
- * Stands in for every child: a dump that flows from memory. Thousands of runs need no thousands of processes; what
- * becomes of real ones is told by the killed workers below, and by the tests of F1 to F3.
- */
-function childless(runner: Runner): Runner {
-  return {
-    place: runner.place,
-    start: ({ program }) => {
-      const stdout = Readable.from([Buffer.from(text)], { objectMode: false });
-      const exit = { program, code: 0, signal: null, error: undefined, stderr: '' };
-      const ended = finished(stdout).then(
-        () => exit,
-        () => ({ ...exit, code: 1 }),
-      );
-      return { pid: 1, stdin: null, stdout, ended, forget: () => undefined, kill: () => stdout.destroy() };
-    },
-  };
-}
-
 /** A run of marker, backup and release; dies at its nth step with the store: nothing it does afterwards has any effect. */
 async function runUntil(step: number): Promise<{ storage: MemoryStorage; clock: { now: number }; died: boolean }> {
   const clock = { now: START };
@@ -73,7 +52,7 @@ async function runUntil(step: number): Promise<{ storage: MemoryStorage; clock: 
     runId: 'dead',
     engine: engineWith(),
     now: () => new Date(clock.now),
-    runner: childless,
+    runner: childless(() => text),
   });
   let steps = 0;
   let die: () => void = () => undefined;
@@ -133,7 +112,7 @@ describe('crashes of a run', () => {
         runId: 'next',
         engine: engineWith(),
         now: () => new Date(clock.now),
-        runner: childless,
+        runner: childless(() => text),
       });
 
       const lease = await takeRunMarker(next.needs, next.folder);

@@ -6,10 +6,11 @@ import { Failure } from '../../src/domain/failure.ts';
 import { backup } from '../../src/pipeline/backup.ts';
 import { surveyStore } from '../../src/pipeline/list.ts';
 import { takeRunMarker } from '../../src/pipeline/run-marker.ts';
+import { seal, sealedSha256 } from '../../src/pipeline/seal.ts';
 import { verify } from '../../src/pipeline/verify.ts';
 import type { Child, Runner } from '../../src/process/child.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
-import { realTools, type StubBench, type StubBenchOptions, stubBench } from '../support/pipeline-bench.ts';
+import { realTools, type StubBench, type StubBenchOptions, signer, stubBench } from '../support/pipeline-bench.ts';
 
 const open: StubBench[] = [];
 const bench = (options?: StubBenchOptions) => {
@@ -163,6 +164,9 @@ describe('faults of the dump and its pipe', () => {
       ...manifest,
       body: { ...manifest.body, stored: lie.body.stored, volumes: lie.body.volumes, plain: manifest.body.plain },
     };
+
+    await storage.put(manifest.key, Buffer.from(await seal(signer, consistent.body)));
+    Object.assign(consistent, { sha256: sealedSha256(consistent.body) });
 
     // Hashes of what is stored are right, and it decodes: only the plain bytes' own length and hash tell.
     const outcome = await verify(made.needs, { manifest: consistent, ...level2 });

@@ -113,8 +113,9 @@ describe('the list of backups', () => {
     expect((await listBackups(made.needs))[0]).toMatchObject({ status: 'suspect', level: 0 });
   });
 
-  it('shows run markers neither as backups nor as leftovers', async () => {
+  it('shows run markers and what a probe left neither as backups nor as leftovers', async () => {
     const { made, storage } = await storeOf(1);
+    await storage.put('database-dump-probe/1', Buffer.from('probe'));
     await storage.put('shop-1/running.json', Buffer.from('{}'));
 
     expect(await surveyStore(made.needs)).toMatchObject({ leftovers: [], problems: [] });
