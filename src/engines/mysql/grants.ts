@@ -17,23 +17,21 @@ const GRANT = /^GRANT (.*?) ON (?:PROCEDURE |FUNCTION |PACKAGE (?:BODY )?)?(\S.*
 export async function readGrants(server: Server, database: string): Promise<Grants> {
   const [who] = await server.rows('SELECT CURRENT_USER() AS account');
   const rows = await server.rows('SHOW GRANTS');
-  const held = new Set<string>();
-  const onServer = new Set<string>();
-  for (const row of rows) {
-    const [, privileges = '', scope = ''] = GRANT.exec(Object.values(row)[0] ?? '') ?? [];
-    if (!coversDatabase(scope, database)) continue;
-    for (const privilege of privileges.split(/,(?![^(]*\))/)) {
-      const name = privilege.trim().toUpperCase();
-      held.add(name);
-      if (scope === '*.*') onServer.add(name);
-    }
-  }
+  const grants = rows.flatMap((row) => grantedIn(Object.values(row)[0] ?? ''));
+  const held = new Set(grants.filter(({ scope }) => coversDatabase(scope, database)).map(({ name }) => name));
+  const onServer = new Set(grants.filter(({ scope }) => scope === '*.*').map(({ name }) => name));
   const isHeld = (set: ReadonlySet<string>, privilege: string) => set.has('ALL PRIVILEGES') || set.has(privilege);
   return {
     has: (privilege) => isHeld(held, privilege),
     hasOnServer: (privilege) => isHeld(onServer, privilege),
     account: who?.account ?? '',
   };
+}
+
+/** The privileges of one line, and what they are on. Column lists count for nothing. */
+function grantedIn(line: string): { name: string; scope: string }[] {
+  const [, privileges = '', scope = ''] = GRANT.exec(line) ?? [];
+  return privileges.split(/,(?![^(]*\))/).map((name) => ({ name: name.trim().toUpperCase(), scope }));
 }
 
 /** `*.*`, `db`.*, or a pattern with % and _ that a backslash makes literal. */
