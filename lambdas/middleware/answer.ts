@@ -42,7 +42,10 @@ async function settleAsker(door: Door, route: Route, event: HttpEvent): Promise<
   const address = `address ${asked.origin ?? ''}`;
   if (route.role === 'public') {
     asked.rate = door.limiter.take(address, door.limits.stranger);
-    return refuseWhenEmpty(asked.rate);
+    refuseWhenEmpty(asked.rate);
+    const bearer = bearerOf(event);
+    if (bearer !== undefined) asked.subject = await door.verifier.subjectOf(bearer);
+    return;
   }
   try {
     asked.identity = await door.verifier.verify({
@@ -96,8 +99,8 @@ async function answer(door: Door, { route, operation }: Answering, event: HttpEv
 }
 
 function askerOf(route: Route, event: HttpEvent): Asker {
-  const { identity, origin, requestId } = event.asked;
-  if (identity === undefined) return nobody({ origin, requestId });
+  const { identity, subject, origin, requestId } = event.asked;
+  if (identity === undefined) return nobody({ origin, requestId, subject });
   return { ...identity, origin, requestId, ifMatch: versionWanted(route, event) };
 }
 

@@ -13,6 +13,8 @@ export interface Asked {
   /** Id of the route, once it is known. */
   route?: string;
   identity?: Identity;
+  /** Whom an access token at a public route names. */
+  subject?: string | undefined;
   rate?: Taken;
 }
 

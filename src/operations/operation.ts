@@ -16,6 +16,8 @@ export interface Asker {
   readonly requestId: string;
   /** The version that an update was based on (If-Match). */
   readonly ifMatch: number | undefined;
+  /** Whom an access token at a public route names: an invitation is bound to them. */
+  readonly subject?: string | undefined;
   /** The browser session that asks, where one does. */
   readonly sessionId?: string | undefined;
   /** The browser's cookie, where the door has one. */
@@ -37,7 +39,7 @@ export interface HeldKey {
 }
 
 /** Whoever asks something public. No row is theirs to see: no tenant has this id. */
-export function nobody(request: Pick<Asker, 'origin' | 'requestId' | 'cookie'>): Asker {
+export function nobody(request: Pick<Asker, 'origin' | 'requestId' | 'cookie' | 'subject'>): Asker {
   return {
     ...request,
     tenantId: '00000000-0000-0000-0000-000000000000',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Catalog, OwnedId, TenantTransaction } from '../../catalog/catalog.ts';
+import type { OwnedId, TenantTransaction } from '../../catalog/catalog.ts';
 import { appendAudit } from '../../catalog/repositories/audit.ts';
 import { clock } from '../../catalog/repositories/changing.ts';
 import { takeInvitation } from '../../catalog/repositories/invitations.ts';
@@ -13,9 +13,12 @@ import {
 } from '../../catalog/repositories/sessions.ts';
 import { Role } from '../../contract/resources/people.ts';
 import { Failure } from '../../domain/failure.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import { localSubject } from './access-token.ts';
 import { newToken, tokenHash, tokenKind } from './token.ts';
 import type { Identity } from './verifier.ts';
+
+type Needs = Pick<Runtime, 'catalog'>;
 
 export interface SignInRequest {
   /** From a one-time link or an invitation. */
@@ -37,7 +40,7 @@ const SESSION_SECONDS = 12 * 3600;
 const LINK_SECONDS = 15 * 60;
 
 /** A link for one member, good once and for fifteen minutes. */
-export async function makeSignInLink(catalog: Catalog, member: OwnedId): Promise<string> {
+export async function makeSignInLink({ catalog }: Needs, member: OwnedId): Promise<string> {
   const { token, hash } = newToken('signInLink');
   const { tenantId, id: memberId } = member;
   await catalog.withTenant(tenantId, async (trx) => {
@@ -49,7 +52,7 @@ export async function makeSignInLink(catalog: Catalog, member: OwnedId): Promise
 }
 
 /** Exchanges a link or an invitation for a session. Either dies by it; a second use is refused like a wrong one. */
-export async function signIn(catalog: Catalog, request: SignInRequest): Promise<SignedIn> {
+export async function signIn({ catalog }: Needs, request: SignInRequest): Promise<SignedIn> {
   const kind = tokenKind(request.token);
   const hash = tokenHash(request.token);
   const found = kind === 'invitation' ? await catalog.find.invitation(hash) : await catalog.find.signInLink(hash);
@@ -75,7 +78,7 @@ export async function signIn(catalog: Catalog, request: SignInRequest): Promise<
 }
 
 /** Ends the browser session that asks; whoever asks with a key or a token has none to end. */
-export async function signOut(catalog: Catalog, identity: Identity): Promise<void> {
+export async function signOut({ catalog }: Needs, identity: Pick<Identity, 'tenantId' | 'sessionId'>): Promise<void> {
   const { tenantId, sessionId } = identity;
   if (sessionId === undefined) return;
   await catalog.withTenant(tenantId, (trx) => deleteSession(trx, sessionId));

@@ -31,6 +31,8 @@ export interface Identity {
 /** Says who asks; a Failure `unauthenticated` where that is not proved. The same on one machine and on AWS (F96). */
 export interface Verifier {
   verify(credentials: Credentials): Promise<Identity>;
+  /** Whom an access token names, member of anything or not; undefined for what is no valid one. */
+  subjectOf(bearer: string): Promise<string | undefined>;
 }
 
 export interface VerifierNeeds {
@@ -43,6 +45,7 @@ const USED_EVERY_MS = 60_000;
 
 export function makeVerifier(needs: VerifierNeeds): Verifier {
   return {
+    subjectOf: (bearer) => needs.tokens.subjectOf(bearer),
     verify: async ({ bearer, session, tenantId }) => {
       if (bearer !== undefined)
         return tokenKind(bearer) === 'apiKey' ? byApiKey(needs, bearer) : byAccessToken(needs, bearer, tenantId);
