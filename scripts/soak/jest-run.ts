@@ -28,6 +28,8 @@ interface Limits {
   readonly seed: number;
   readonly ms: number;
   readonly root: string;
+  /** Of the full size, from 0 to 1. */
+  readonly share: number;
   log(text: string): void;
 }
 
@@ -48,7 +50,7 @@ export async function runTarget(target: SoakTarget, limits: Limits): Promise<Soa
   }
 }
 
-function jest(target: SoakTarget, { seed, ms, root, file }: Limits & { file: string }) {
+function jest(target: SoakTarget, { seed, ms, root, share, file }: Limits & { file: string }) {
   const names = `(^| )(${target.names.join('|')})( |$)`;
   const program = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const args = [program, ...target.tests, '-i', '-t', names, '--json', `--outputFile=${file}`];
@@ -59,6 +61,7 @@ function jest(target: SoakTarget, { seed, ms, root, file }: Limits & { file: str
       NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
       SOAK: '1',
       SEED: String(seed),
+      SOAK_SHARE: String(target.shared ? share : 1),
       CI: 'true',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
