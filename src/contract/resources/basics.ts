@@ -81,7 +81,7 @@ function given(field: z.ZodType): z.ZodType {
 
 /** A resource with an update's fields put over it. */
 export function changed<Whole extends object>(whole: Whole, changes: Readonly<Record<string, unknown>>): Whole {
-  const result: Record<string, unknown> = { ...whole };
+  const result: Record<string, unknown> = Object.fromEntries(Object.entries(whole));
   for (const [name, value] of Object.entries(changes)) {
     if (value === null) delete result[name];
     else if (value !== undefined) result[name] = value;

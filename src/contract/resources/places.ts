@@ -50,6 +50,7 @@ export const DestinationCreate = z.discriminatedUnion('kind', [
 /** What the catalog keeps as a destination's place, by its kind. */
 export const PLACES = { s3: S3Place, filesystem: FilesystemPlace } as const;
 export type S3Place = z.infer<typeof S3Place>;
+export type FilesystemPlace = z.infer<typeof FilesystemPlace>;
 export const DestinationUpdate = z.strictObject({
   name: Name.optional(),
   labels: Labels.optional(),
