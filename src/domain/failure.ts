@@ -10,6 +10,7 @@ interface FailureFacts {
 /** Every way this product fails on purpose. A code decides HTTP status, exit code and whether to try again. */
 export const FAILURES = {
   internal: { http: 500, exit: 1, retry: false },
+  not_ready: { http: 503, exit: 90, retry: true },
   usage: { http: 400, exit: 2, retry: false },
   unauthenticated: { http: 401, exit: 3, retry: false },
   forbidden: { http: 403, exit: 4, retry: false },
