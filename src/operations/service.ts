@@ -10,7 +10,7 @@ export const getOpenApi: Operation<'openapi.get', 'installation'> = async ({ ins
   const { version } = installation;
   const document = documents.get(version) ?? openApiDocument(version);
   documents.set(version, document);
-  return document;
+  return { ...document };
 };
 
 /** Programs without which no backup of some engine is made. */
