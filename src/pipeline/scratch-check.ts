@@ -7,6 +7,7 @@ import { copyDifferences, expectedCopy } from './compare.ts';
 import { originOf, storedPlain } from './decode.ts';
 import type { Needs, VerifyRequest } from './pipeline.ts';
 import { differenceLine } from './report.ts';
+import { dropOurs } from './restore-target.ts';
 import type { Finding } from './verify.ts';
 
 type Parsed = Finding & { readonly parsed: ParseReport };
@@ -60,7 +61,7 @@ async function withScratch(
     try {
       return await work({ ...scratch.connection, database: name });
     } finally {
-      if (!scratch.own) await admin.drop(scratch.connection, name);
+      await dropOurs(needs, scratch.connection, name);
     }
   } finally {
     await scratch.stop();
