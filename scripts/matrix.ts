@@ -37,9 +37,13 @@ const { values } = parseArgs({
 });
 
 const trial = await openTrial({ belowFloor: true });
-const warnings = trial.overridden.map(
-  ({ name, version, floor }) => `${name} ${version} is below its floor ${floor} and was used for this table only.`,
-);
+const warnings = [
+  ...Map.groupBy(trial.overridden, ({ flavour, version, floor }) => `${flavour} ${version}|${floor}`),
+].map(([key, tools]) => {
+  const [release, floor] = key.split('|');
+  const names = tools.map(({ name }) => name).join(', ');
+  return `${release} is below its floor ${floor} and was used for this table only: ${names}.`;
+});
 for (const warning of warnings) console.error(`! ${warning}`);
 const rows: Row[] = [];
 try {

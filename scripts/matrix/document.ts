@@ -15,7 +15,7 @@ each product holds at least one of everything that product can keep. The table i
   both ways. **restore**: into a new database beside the source; \`identical\` means schema, rows, content, values and facts.
 - \`A → B\`: a backup of A restored on B. Upwards must work. PostgreSQL downwards must be refused, with nothing left behind.
   MariaDB downwards and MariaDB ↔ MySQL may be refused, but must not lose anything without saying so.
-- A real MongoDB server is not part of the table unless it names one: the wire server of the tests keeps what it is given byte
+- A real MongoDB server is part of the table only where its row says so: the wire server of the tests keeps what it is given byte
   for byte, and the real mongodump and mongorestore talk to it. \`npm run test:matrix -- --url mongodb://HOST/\` runs the same on yours.
 `;
 
