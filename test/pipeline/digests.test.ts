@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Origin, Plain } from '../../src/engines/engine.ts';
+import type { Connection, DumpRequest, Origin, Plain } from '../../src/engines/engine.ts';
 import { backup } from '../../src/pipeline/backup.ts';
 import { verify } from '../../src/pipeline/verify.ts';
 import { realTools, stubBench } from '../support/pipeline-bench.ts';
@@ -13,10 +13,9 @@ class Asked extends StubEngine {
     return super.parse(bench, plain);
   }
 
-  override async openDump(...given: Parameters<StubEngine['openDump']>) {
-    const [bench, source, request] = given;
-    const session = await super.openDump(...given);
-    if (!request.sourceDigest) return session;
+  override async openDump(bench: { folder: string }, source: Connection, request?: DumpRequest) {
+    const session = await super.openDump(bench, source);
+    if (request?.sourceDigest !== true) return session;
     return { ...session, inventory: await this.inventory(bench, source, 'digests') };
   }
 }
