@@ -203,9 +203,15 @@ describe('faults of the dump and its pipe', () => {
     const storage = new MemoryStorage({ partBytes: 1_000_000 });
     const made = bench({ tools: await realTools(), storage });
     made.engine.dump = { command: { program: '/usr/bin/head', args: ['-c', '60000000', '/dev/urandom'] } };
-    storage.hook = ({ name, when }) => (name === 'part' && when === 'before' ? sleep(25) : undefined);
+    let line = Promise.resolve<unknown>(undefined);
+    // One part after the other, as over a thin line.
+    storage.hook = ({ name, when }) => {
+      if (name !== 'part' || when !== 'before') return undefined;
+      line = line.then(() => sleep(25));
+      return line;
+    };
     let peak = 0;
-    const before = process.memoryUsage().arrayBuffers + 60_000_000;
+    const before = process.memoryUsage().arrayBuffers + 20_000_000;
     const timer = setInterval(() => {
       // The store itself keeps what it was given.
       const kept = [...storage.uploads.values()].flatMap(({ parts }) => [...parts.values()]);
@@ -312,6 +318,19 @@ describe('faults of the dump and its pipe', () => {
     expect([...storage.objects.values()].map(({ body }) => body.toString())).toEqual(['{}']);
   });
 
+  it('F27 a store that calls a volume complete and holds nothing is not believed', async () => {
+    const made = bench();
+    made.storage.hook = ({ name, key, when }) => {
+      if (name === 'complete' && when === 'after') made.storage.objects.delete(key);
+    };
+
+    await expect(backup(made.needs, made.request)).rejects.toMatchObject({
+      code: 'backup_damaged',
+      message: expect.stringContaining('it is not there'),
+    });
+    expect(nothingLeft(made)).toBe(true);
+  });
+
   it('F28 a manifest whose answer was lost is looked up and the run goes on', async () => {
     const storage = new MemoryStorage();
     const made = bench({ storage });
@@ -335,6 +354,21 @@ describe('faults of the dump and its pipe', () => {
     expect(body.volumes.length).toBeGreaterThan(2);
     expect(body.volumes.slice(0, -1).every(({ bytes }) => bytes === 100_000)).toBe(true);
     expect(body.volumes.map(({ name }) => name).slice(0, 2)).toEqual(['dump.stub.zst', 'dump.stub.zst.0001']);
+  });
+
+  it('F37 a store that may not be written is refused before the database is touched', async () => {
+    const made = bench();
+    let asked = 0;
+    made.engine.probe = async () => {
+      asked += 1;
+      throw new Failure('internal', 'too early');
+    };
+    made.storage.hook = ({ name }) => {
+      if (name === 'probe') throw new Failure('storage_denied', 's3:PutObject is denied on the bucket.');
+    };
+
+    await expect(backup(made.needs, made.request)).rejects.toMatchObject({ code: 'storage_denied' });
+    expect(asked).toBe(0);
   });
 
   it('F51 a run whose lease is gone completes nothing', async () => {

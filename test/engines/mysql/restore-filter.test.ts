@@ -59,7 +59,7 @@ describe('what of a dump reaches a target', () => {
     expect(passed).toEqual([]);
   });
 
-  it('leaves out what would change the whole server, and says so', () => {
+  it('F16 leaves out what would change the whole server, and says so', () => {
     const { text, filter } = filtered(
       "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ 'a:1-2';\nSET @@SESSION.SQL_LOG_BIN= 0;",
     );
