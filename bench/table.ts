@@ -1,13 +1,13 @@
 import { shown } from './figures.ts';
-import { medianOf, percent, type Result, speedAgainst } from './measure.ts';
+import { median, medianOf, percent, type Result, speedAgainst } from './measure.ts';
 
-/** A Markdown table of one comparison; `vs` is against the first way. */
+/** A Markdown table of one comparison; `vs first` above 1 means less than the first way. */
 export function comparisonTable(title: string, results: readonly Result[]): string[] {
   const [base] = results;
   if (base === undefined) return [];
   const header = [
-    '| way | n | wall s | range | vs first | client CPU s | of it first process | server CPU s | RSS MiB | stored MB | foreign |',
-    '|---|---|---|---|---|---|---|---|---|---|---|',
+    '| way | n | wall s | range | vs first | CPU vs first | client CPU s | of it first process | server CPU s | RSS MiB | stored MB | foreign |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|',
   ];
   return ['', `### ${title}`, '', ...header, ...results.map((result) => row(base, result))];
 }
@@ -21,6 +21,7 @@ function row(base: Result, result: Result): string {
     seconds(medianOf(result, 'wallSeconds')),
     `${seconds(Math.min(...walls))}–${seconds(Math.max(...walls))}`,
     `${shown(speedAgainst(base, result))}×`,
+    `${shown(allCpuAgainst(base, result))}×`,
     seconds(medianOf(result, 'cpuSeconds')),
     seconds(medianOf(result, 'ownCpuSeconds')),
     seconds(medianOf(result, 'serverCpuSeconds')),
@@ -29,6 +30,13 @@ function row(base: Result, result: Result): string {
     percent(medianOf(result, 'foreign')),
   ];
   return `| ${cells.join(' | ')} |`;
+}
+
+/** Client and servers together, round by round: what wall time would come to on a machine with nothing to spare. */
+function allCpuAgainst(base: Result, { samples }: Result): number {
+  const of = (sample: Result['samples'][number] | undefined) =>
+    sample === undefined ? Number.NaN : sample.cpuSeconds + sample.serverCpuSeconds;
+  return median(samples.map((sample, round) => of(base.samples[round]) / of(sample)));
 }
 
 function seconds(value: number): string {
