@@ -7,6 +7,7 @@ import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encr
 import { Failure } from '../../src/domain/failure.ts';
 import { Secret } from '../../src/domain/secret.ts';
 import { backup } from '../../src/pipeline/backup.ts';
+import { storedPlain } from '../../src/pipeline/decode.ts';
 import { foreignPlain } from '../../src/pipeline/foreign.ts';
 import { databaseFolder } from '../../src/pipeline/layout.ts';
 import type { RestoreJob, RestoreMode } from '../../src/pipeline/pipeline.ts';
@@ -179,6 +180,17 @@ describe('a restore', () => {
 
       await expect(restore(made.needs, manifest, jobOf(fresh))).rejects.toMatchObject({ code: 'backup_damaged' });
       expect([...made.engine.databases.keys()]).toEqual(['shop']);
+    }
+  });
+
+  it('F70 a backup that decodes to another length than was sealed is not poured with success', async () => {
+    for (const tools of [await realTools(), noTools]) {
+      const { made, manifest } = await backedUp({ tools });
+      const longer = { ...manifest, body: { ...manifest.body, plain: { bytes: manifest.body.plain.bytes + 1 } } };
+      const command = { program: '/bin/cat', args: [] };
+
+      await storedPlain(made.needs, manifest).into(command);
+      await expect(storedPlain(made.needs, longer).into(command)).rejects.toMatchObject({ code: 'backup_damaged' });
     }
   });
 

@@ -52,11 +52,13 @@ describe('faults of what is stored', () => {
     const manifest = await backup(made.needs, made.request);
     const { body } = made.storage.objects.get(volumeKey(manifest))!;
     const at = Math.floor((body.length - 1) * (n / 2));
+    const whole = await verifyAt(made, manifest, 1);
     body[at]! ^= 1;
 
     const first = await verifyAt(made, manifest, 1);
     const second = await verifyAt(made, manifest, 2);
 
+    expect(whole).toMatchObject({ status: 'stored', reached: 1 });
     expect(first).toMatchObject({ status: 'suspect', reached: 0 });
     expect(second).toMatchObject({ status: 'suspect', reached: 0 });
     expect((await surveyStore(made.needs)).backups[0]?.status).toBe('suspect');
