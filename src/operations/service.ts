@@ -1,57 +1,89 @@
 import { openApiDocument } from '../contract/openapi.ts';
-import { Failure } from '../domain/failure.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { metricsText } from './metrics.ts';
+import { engineOf } from './database-rules.ts';
 import type { Operation } from './operation.ts';
 
-const documents = new Map<string, ReturnType<typeof openApiDocument>>();
+/** Programs that every backup needs, whichever the engine. */
+const ALWAYS = ['zstd'] as const;
+/** Ids asked for at most when queues are counted. */
+const COUNTED = 10_000;
 
-export const getOpenApi: Operation<'openapi.get', 'installation'> = async ({ installation }) => {
-  const { version } = installation;
-  const document = documents.get(version) ?? openApiDocument(version);
-  documents.set(version, document);
-  return { ...document };
-};
-
-/** Programs without which no backup of some engine is made. */
-const PROGRAMS = ['pg_dump', 'pg_restore', 'mariadb-dump', 'mysqldump', 'mongodump', 'mongorestore', 'zstd'];
-
-/** Degraded: a program is here that must not be used. One that is not here at all is its engine's to refuse. */
-export const getHealth: Operation<'health.get', 'installation' | 'tools'> = async ({ installation, tools }) => {
-  const found = PROGRAMS.flatMap((name) => tools.all(name)[0] ?? []);
-  return {
-    status: found.every((tool) => tool.ok) ? 'ok' : 'degraded',
-    version: installation.version,
-    tools: found.map(({ name, version, ok, reason }) => ({ name, version, ok, reason })),
-  };
-};
-
-/** A Failure `not_ready` where the service can do nothing for anybody. */
-export const getReady: Operation<'ready.get', 'catalog'> = async ({ catalog }) => {
-  if (await answers(catalog)) return { ready: true, checks: { catalog: true } };
-  throw new Failure('not_ready', 'The catalog does not answer.', {
-    remedy: 'Look at the log of the service and at its PostgreSQL.',
-    details: { retryAfterSeconds: 5 },
+function toolsOf({ tools }: Pick<Runtime, 'tools'>, names: readonly string[]) {
+  return names.flatMap((name) => {
+    const [best] = tools.all(name);
+    if (best === undefined) return [];
+    const { version, ok, reason } = best;
+    return [{ name, version, ok, reason }];
   });
-};
-
-const PATIENCE_MS = 2000;
-
-async function answers(catalog: Runtime['catalog']): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), PATIENCE_MS);
-  });
-  const asked = catalog.now().then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }
 
-export const getMetrics: Operation<'metrics.get', 'catalog' | 'installation' | 'now'> = (runtime) => {
-  if (runtime.installation.kind === 'one-machine') return metricsText(runtime);
-  throw new Failure('not_found', 'Metrics are shown on one machine only.', {
-    remedy: 'On AWS they are in CloudWatch.',
-  });
+export const listEngines: Operation<'engines.list', 'engines' | 'tools'> = async (runtime) => ({
+  items: runtime.engines.map((engine) => ({
+    id: engine.id,
+    label: engine.label,
+    schemes: [...engine.schemes],
+    defaultPort: engine.defaultPort,
+    types: [...engine.types],
+    options: [...engine.options],
+    tools: toolsOf(runtime, engine.registration.tools),
+  })),
+});
+
+export const getSetupGuide: Operation<'engines.guide', 'engines'> = async (runtime, _asker, { params }) => {
+  const { id, registration } = engineOf(runtime, params.engine);
+  return { engine: id, statements: registration.guide };
 };
+
+export const getOpenApi: Operation<'openapi.get', 'installation'> = async ({ installation }) => ({
+  ...openApiDocument(installation.version),
+});
+
+/** Open to everyone: says whether the programs are there and sound, nothing about anybody's data. */
+export const getHealth: Operation<'health.get', 'engines' | 'tools' | 'installation'> = async (runtime) => {
+  const names = [...new Set([...ALWAYS, ...runtime.engines.flatMap(({ registration }) => registration.tools)])];
+  const tools = toolsOf(runtime, names);
+  const compressor = tools.some(({ name }) => name === 'zstd');
+  const status = compressor && tools.every(({ ok }) => ok) ? 'ok' : 'degraded';
+  return { status, version: runtime.installation.version, tools };
+};
+
+const SKEW_MS = 5 * 60_000;
+
+/** Work can be taken: the catalog answers, and its clock and ours agree. */
+export const getReady: Operation<'ready.get', 'catalog' | 'now'> = async ({ catalog, now }) => {
+  const theirs = await catalog.now().catch(() => undefined);
+  const checks = {
+    catalog: theirs !== undefined,
+    clock: theirs !== undefined && Math.abs(theirs.getTime() - now().getTime()) < SKEW_MS,
+  };
+  return { ready: Object.values(checks).every(Boolean), checks };
+};
+
+/** Counts over all tenants, without a name of anything. */
+export const getMetrics: Operation<'metrics.get', 'catalog' | 'installation' | 'now'> = async (runtime) => {
+  const { find } = runtime.catalog;
+  const now = runtime.now();
+  const [queued, dead, due, notices] = await Promise.all([
+    find.queuedRuns(COUNTED),
+    find.deadRuns(now, COUNTED),
+    find.dueSchedules(now, COUNTED),
+    find.dueNotices(now, COUNTED),
+  ]);
+  return [
+    gauge(
+      'build_info',
+      'Always 1; the label is the version.',
+      `{version=${JSON.stringify(runtime.installation.version)}} 1`,
+    ),
+    gauge('runs_queued', 'Runs that wait for a worker.', ` ${queued.length}`),
+    gauge('runs_without_sign_of_life', 'Running runs whose lease is over.', ` ${dead.length}`),
+    gauge('schedules_due', 'Schedules whose slot has come and was not taken yet.', ` ${due.length}`),
+    gauge('notices_due', 'Notices that wait to be sent.', ` ${notices.length}`),
+    gauge('resident_memory_bytes', 'Resident memory of this process.', ` ${process.memoryUsage.rss()}`),
+  ].join('');
+};
+
+function gauge(name: string, help: string, sample: string): string {
+  const full = `database_dump_${name}`;
+  return `# HELP ${full} ${help}\n# TYPE ${full} gauge\n${full}${sample}\n`;
+}

@@ -104,3 +104,8 @@ export async function passSlot(
 export async function deleteSchedule(trx: TenantTransaction, id: string): Promise<ScheduleRow | undefined> {
   return trx.deleteFrom('schedules').where('id', '=', id).returningAll().executeTakeFirst();
 }
+
+export async function allScheduleIds(trx: TenantTransaction): Promise<readonly string[]> {
+  const rows = await trx.selectFrom('schedules').select('id').orderBy('id').execute();
+  return rows.map((row) => row.id);
+}

@@ -64,3 +64,13 @@ export const RestoreResult = z.strictObject({
   notices: z.array(z.string()),
 });
 export type RestoreResult = z.infer<typeof RestoreResult>;
+
+/** What a schedule's run asks for; `row` is the schedule's. */
+export function scheduledBackup(row: {
+  readonly destination_ids: readonly string[];
+  readonly zone: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}): BackupRun {
+  const { jitterMinutes: _spread, ...settings } = ScheduleSettings.parse(row.settings);
+  return BackupRun.parse({ ...settings, destinationIds: row.destination_ids, zone: row.zone });
+}
