@@ -35,8 +35,17 @@ interface Limits {
 
 const COUNTED = /^\s*(T\d+: .*)$/;
 
+const NOT_BEGUN: SoakResult = {
+  passed: 0,
+  failed: 1,
+  seconds: 0,
+  counts: [],
+  failures: ['not begun, the time was over: give more --minutes'],
+};
+
 /** Runs one target's tests in full size, and ends them when the time is over. */
 export async function runTarget(target: SoakTarget, limits: Limits): Promise<SoakResult> {
+  if (limits.ms < 1_000) return NOT_BEGUN;
   const folder = mkdtempSync(join(tmpdir(), 'database-dump-soak-'));
   const file = join(folder, 'report.json');
   const started = performance.now();
