@@ -6,6 +6,15 @@ import type { Operation } from '../../src/operations/operation.ts';
 /** Operations by the routes they answer: what a file of lambdas/api/ hands over. */
 export type Handlers = { readonly [Id in RouteId]?: Operation<Id> };
 
+/** The routes that one file answers. */
+export function pick<Id extends RouteId>(
+  operations: { readonly [Each in RouteId]: Operation<Each> },
+  ids: readonly Id[],
+): { readonly [Each in Id]: Operation<Each> } {
+  const picked = Object.fromEntries(ids.map((id) => [id, operations[id]]));
+  return picked as unknown as { readonly [Each in Id]: Operation<Each> };
+}
+
 const PATTERNS = Object.values<Route>(routes).map(({ method, path }) => ({ method, pattern: patternOf(path) }));
 
 /** For what no route answers: 405 where the path is known, 404 where it is not. */

@@ -5,6 +5,8 @@ type Needs = Pick<Runtime, 'catalog' | 'installation' | 'now'>;
 
 /** Asked more often than this, the answer is the one before: a scraper must not load the catalog. */
 const KEPT_MS = 5000;
+/** Counted no further. */
+const COUNTED = 10_000;
 const kept = new WeakMap<Runtime['catalog'], { readonly at: number; readonly text: Promise<string> }>();
 
 /** Everything in the text format of Prometheus. Ids of databases are its only trace of tenants. */
@@ -17,8 +19,10 @@ export function metricsText(runtime: Needs): Promise<string> {
   return text;
 }
 
-async function gather({ catalog, installation }: Needs): Promise<string> {
-  const tenants = await catalog.find.tenants();
+async function gather({ catalog, installation, now }: Needs): Promise<string> {
+  const { find } = catalog;
+  const tenants = await find.tenants();
+  const [dead, due] = await Promise.all([find.deadRuns(now(), COUNTED), find.dueSchedules(now(), COUNTED)]);
   const figures: ServiceFigures[] = [];
   for (const tenantId of tenants) figures.push(await catalog.withTenant(tenantId, serviceFigures));
   const runs = countsOf(figures.flatMap((one) => one.runs.map(({ kind, state, n }) => [labels({ kind, state }), n])));
@@ -34,6 +38,8 @@ async function gather({ catalog, installation }: Needs): Promise<string> {
     metric('tenants', 'Tenants.', [['', tenants.length]]),
     metric('runs', 'Runs at work, and those that ended in the last 24 hours.', runs),
     metric('queue_depth', 'Runs that wait.', [['', queued.reduce((sum, { n }) => sum + n, 0)]]),
+    metric('runs_without_sign_of_life', 'Runs whose lease is over.', [['', dead.length]]),
+    metric('schedules_due', 'Schedules whose slot has come and is not taken yet.', [['', due.length]]),
     metric(
       'last_verified_age_seconds',
       'Age of the newest verified backup of each database that has one.',

@@ -1,12 +1,12 @@
 import { openApiDocument } from '../contract/openapi.ts';
+import { Failure } from '../domain/failure.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { engineOf } from './database-rules.ts';
+import { metricsText } from './metrics.ts';
 import type { Operation } from './operation.ts';
 
 /** Programs that every backup needs, whichever the engine. */
 const ALWAYS = ['zstd'] as const;
-/** Ids asked for at most when queues are counted. */
-const COUNTED = 10_000;
 
 function toolsOf({ tools }: Pick<Runtime, 'tools'>, names: readonly string[]) {
   return names.flatMap((name) => {
@@ -48,42 +48,34 @@ export const getHealth: Operation<'health.get', 'engines' | 'tools' | 'installat
 };
 
 const SKEW_MS = 5 * 60_000;
+const PATIENCE_MS = 2000;
 
-/** Work can be taken: the catalog answers, and its clock and ours agree. */
+/** Work can be taken: the catalog answers, and its clock and ours agree. Else a Failure `not_ready`, for those who only look at the status. */
 export const getReady: Operation<'ready.get', 'catalog' | 'now'> = async ({ catalog, now }) => {
-  const theirs = await catalog.now().catch(() => undefined);
+  const theirs = await clockOf(catalog);
   const checks = {
     catalog: theirs !== undefined,
     clock: theirs !== undefined && Math.abs(theirs.getTime() - now().getTime()) < SKEW_MS,
   };
-  return { ready: Object.values(checks).every(Boolean), checks };
+  if (checks.catalog && checks.clock) return { ready: true, checks };
+  throw new Failure('not_ready', checks.catalog ? 'The clocks differ.' : 'The catalog does not answer.', {
+    remedy: 'Look at the log of the service, at its PostgreSQL and at the clock of this machine.',
+    details: { checks, retryAfterSeconds: 5 },
+  });
 };
 
-/** Counts over all tenants, without a name of anything. */
-export const getMetrics: Operation<'metrics.get', 'catalog' | 'installation' | 'now'> = async (runtime) => {
-  const { find } = runtime.catalog;
-  const now = runtime.now();
-  const [queued, dead, due, notices] = await Promise.all([
-    find.queuedRuns(COUNTED),
-    find.deadRuns(now, COUNTED),
-    find.dueSchedules(now, COUNTED),
-    find.dueNotices(now, COUNTED),
-  ]);
-  return [
-    gauge(
-      'build_info',
-      'Always 1; the label is the version.',
-      `{version=${JSON.stringify(runtime.installation.version)}} 1`,
-    ),
-    gauge('runs_queued', 'Runs that wait for a worker.', ` ${queued.length}`),
-    gauge('runs_without_sign_of_life', 'Running runs whose lease is over.', ` ${dead.length}`),
-    gauge('schedules_due', 'Schedules whose slot has come and was not taken yet.', ` ${due.length}`),
-    gauge('notices_due', 'Notices that wait to be sent.', ` ${notices.length}`),
-    gauge('resident_memory_bytes', 'Resident memory of this process.', ` ${process.memoryUsage.rss()}`),
-  ].join('');
-};
-
-function gauge(name: string, help: string, sample: string): string {
-  const full = `database_dump_${name}`;
-  return `# HELP ${full} ${help}\n# TYPE ${full} gauge\n${full}${sample}\n`;
+/** Undefined where it does not answer in time. */
+async function clockOf(catalog: Runtime['catalog']): Promise<Date | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), PATIENCE_MS);
+  });
+  const asked = catalog.now().catch(() => undefined);
+  return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }
+
+/** Counts over all tenants, and ages by the id of a database; no name of anything. For one machine: on AWS they are in CloudWatch. */
+export const getMetrics: Operation<'metrics.get', 'catalog' | 'installation' | 'now'> = async (runtime) => {
+  if (runtime.installation.kind === 'one-machine') return metricsText(runtime);
+  throw new Failure('not_found', 'Metrics are shown on one machine only.', { remedy: 'Look at them in CloudWatch.' });
+};
