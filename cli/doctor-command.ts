@@ -1,5 +1,5 @@
 import { Argument, type Command, Option } from 'commander';
-import { addCommonOptions } from './rescue/common-options.ts';
+import { addCommonOptions } from './rescue/global-options.ts';
 
 /** `dbdump doctor`: whether this machine, a database and a store have what a backup needs. */
 export function addDoctorCommand(program: Command): void {

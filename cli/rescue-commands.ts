@@ -1,5 +1,5 @@
 import { Argument, type Command, Option } from 'commander';
-import { addCommonOptions } from './rescue/common-options.ts';
+import { addCommonOptions } from './rescue/global-options.ts';
 import { bytesValue, collect, collectPair, compressionValue, levelValue, spanValue } from './values.ts';
 
 const DATABASE = 'postgres://, mysql://, mariadb:// or mongodb:// URL, env:NAME or file:PATH; left out, $DATABASE_URL';

@@ -5,7 +5,7 @@ import { type Protected, protect } from '../../src/pipeline/protect.ts';
 import { fingerprint } from '../../src/pipeline/seal.ts';
 import type { Outcome } from '../screen.ts';
 import { readAssertions } from './assertions.ts';
-import { CommonOptions } from './common-options.ts';
+import { CommonOptions } from './global-options.ts';
 import { keepRecoveryKit } from './recovery-kit-file.ts';
 import { backupLine, exitOf, shortfall, verifiedDocument, verifiedLines } from './report.ts';
 import { runCommand, type Session } from './session.ts';

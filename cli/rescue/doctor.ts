@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../../src/domain/failure.ts';
 import type { Outcome } from '../screen.ts';
-import { CommonOptions } from './common-options.ts';
 import { checkMachine } from './doctor-machine.ts';
 import { checkDatabase, checkStore } from './doctor-remote.ts';
+import { CommonOptions } from './global-options.ts';
 import { runCommand } from './session.ts';
 
 const DoctorOptions = CommonOptions.extend({ to: z.string().optional() });

@@ -10,7 +10,7 @@ import { formatBytes } from '../../src/domain/figures.ts';
 import { download } from '../../src/pipeline/download.ts';
 import type { TrustedManifest } from '../../src/pipeline/pipeline.ts';
 import type { Outcome } from '../screen.ts';
-import { CommonOptions } from './common-options.ts';
+import { CommonOptions } from './global-options.ts';
 import { openBackup } from './reference.ts';
 import { runCommand } from './session.ts';
 

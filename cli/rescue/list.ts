@@ -4,7 +4,7 @@ import { formatAge, formatBytes } from '../../src/domain/figures.ts';
 import { type StoreSurvey, surveyStore } from '../../src/pipeline/list.ts';
 import type { BackupSummary } from '../../src/pipeline/pipeline.ts';
 import { table } from '../table.ts';
-import { CommonOptions } from './common-options.ts';
+import { CommonOptions } from './global-options.ts';
 import { summaryDocument } from './report.ts';
 import { runCommand } from './session.ts';
 

@@ -1,7 +1,7 @@
 import { Failure } from '../../src/domain/failure.ts';
 import { findBackup } from '../../src/pipeline/list.ts';
 import type { BackupSummary, Needs, TrustedManifest } from '../../src/pipeline/pipeline.ts';
-import type { CommonOptions } from './common-options.ts';
+import type { CommonOptions } from './global-options.ts';
 import type { Session } from './session.ts';
 
 export interface ReferenceOptions extends Pick<CommonOptions, 'acceptUnsigned' | 'confirm'> {

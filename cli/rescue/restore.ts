@@ -9,7 +9,7 @@ import { differenceLine } from '../../src/pipeline/report.ts';
 import { planRestore, planRestorePlain, restore, restorePlain } from '../../src/pipeline/restore.ts';
 import { derivedName } from '../../src/pipeline/restore-target.ts';
 import type { Outcome } from '../screen.ts';
-import { CommonOptions } from './common-options.ts';
+import { CommonOptions } from './global-options.ts';
 import { openBackup } from './reference.ts';
 import { tableRows, tablesSentence } from './report.ts';
 import { runCommand, type Session } from './session.ts';

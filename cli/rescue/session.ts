@@ -3,7 +3,7 @@ import { namedVariable, readConfig } from '../../src/runtime/config.ts';
 import { openRescue, type Rescue } from '../../src/runtime/rescue.ts';
 import { holdsPassword, resolveDatabaseUrl, TYPED_PASSWORD_WARNING } from '../database-argument.ts';
 import { type Outcome, openScreen, type Screen } from '../screen.ts';
-import type { CommonOptions } from './common-options.ts';
+import type { CommonOptions } from './global-options.ts';
 
 /** What a command's work is given. */
 export interface Session {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { verify } from '../../src/pipeline/verify.ts';
 import { readAssertions } from './assertions.ts';
-import { CommonOptions } from './common-options.ts';
+import { CommonOptions } from './global-options.ts';
 import { openBackup } from './reference.ts';
 import { exitOf, shortfall, verifiedDocument, verifiedLines } from './report.ts';
 import { runCommand } from './session.ts';
