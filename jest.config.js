@@ -6,4 +6,6 @@ export default {
   injectGlobals: false,
   coverageProvider: 'v8',
   testTimeout: 60_000,
+  // Half of what a suite does is waiting for a server of its own.
+  maxWorkers: 2,
 };
