@@ -182,9 +182,13 @@ export function medianOf({ samples }: Result, figure: Measured): number {
   return median(samples.map((sample) => sample[figure]));
 }
 
-/** Median over the rounds of `base / way` taken round by round: above 1 means less than the base. */
+/** Median over the rounds that both took part in of `base / way` taken round by round: above 1 means less than the base. */
 export function speedAgainst(base: Result, way: Result, figure: Measured = 'wallSeconds'): number {
-  return median(way.samples.map((sample, round) => (base.samples[round]?.[figure] ?? Number.NaN) / sample[figure]));
+  const ratios = way.samples.flatMap((sample, round) => {
+    const beside = base.samples[round];
+    return beside === undefined ? [] : [beside[figure] / sample[figure]];
+  });
+  return median(ratios);
 }
 
 export function percent(share: number): string {

@@ -48,6 +48,7 @@ describe('figures of the benchmark', () => {
     const base = result('base', [10, 40, 10]);
     expect(speedAgainst(base, result('twice as fast', [5, 20, 5]))).toBe(2);
     expect(speedAgainst(base, result('in fewer rounds', [20]))).toBe(0.5);
+    expect(speedAgainst(result('a base in fewer', [20]), base)).toBe(2);
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 2, 3])).toBe(2.5);
   });
