@@ -126,14 +126,6 @@ export const pipelineDefences: readonly Defence[] = [
     test: DUMP,
   },
   {
-    fault: 'F39',
-    what: 'stored bytes hash to what was sealed',
-    file: 'src/pipeline/stored-bytes.ts',
-    remove: 'own.update(chunk);',
-    put: '',
-    test: STORED,
-  },
-  {
     fault: 'F40',
     what: 'a wrong length is found before a byte is read',
     file: 'src/pipeline/stored-bytes.ts',

@@ -158,14 +158,6 @@ export const storageDefences: readonly Defence[] = [
     test: FAULTS,
   },
   {
-    fault: 'F39',
-    what: 'a file whose times changed is looked at',
-    file: 'src/storage/byte-range.ts',
-    remove: 'if (span.crc32 !== undefined && toBase64(crc) !== span.crc32)',
-    put: "if (key === '')",
-    test: 'test/storage/filesystem.test.ts',
-  },
-  {
     fault: 'F40',
     what: 'a reply that is taken up again is of the same object',
     file: 'src/storage/s3/reading.ts',
