@@ -94,18 +94,26 @@ async function dial(source: Connection, wish: SessionWish, serverOptions: string
   client.on('error', () => undefined);
   guardPassword(client, source);
   answerOddPassword(client, source);
-  const stop = () => void client.end().catch(() => undefined);
+  // The driver never answers a log-in that was ended by itself.
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => undefined);
+  const stop = () => {
+    stopped.reject(wish.signal?.reason);
+    void client.end().catch(() => undefined);
+  };
   wish.signal?.addEventListener('abort', stop, { once: true });
   const end = async () => {
     wish.signal?.removeEventListener('abort', stop);
     await client.end().catch(() => undefined);
   };
   try {
-    await client.connect();
+    await Promise.race([client.connect(), stopped.promise]);
     await client.query(SETTINGS);
   } catch (error) {
-    await end();
+    const ended = end();
+    // A server that says nothing is not waited for after a cancel.
     wish.signal?.throwIfAborted();
+    await ended;
     throw error;
   }
   return {

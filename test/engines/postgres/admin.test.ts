@@ -86,6 +86,19 @@ describeWith(POSTGRES_PROGRAMS, 'PostgreSQL servers and whole databases', () => 
     expect(await postgres.query(bench, at(), 'select count(*) from orders')).toEqual([['2']]);
   });
 
+  it('a cancel at any moment of a log-in ends it at once', async () => {
+    for (let delay = 0; delay < 20; delay += 1) {
+      const stopping = new AbortController();
+      const opened = openSession(at(), { applicationName: 't', signal: stopping.signal }).then(
+        (session) => session.end(),
+        () => undefined,
+      );
+      setTimeout(() => stopping.abort(), delay);
+
+      await opened;
+    }
+  }, 10_000);
+
   it('F76 starts a scratch server that nobody else can use and that leaves neither process nor folder', async () => {
     const dump = await dumpOf(bench, at());
     const scratch = await postgres.scratch(bench, dump.origin);
