@@ -93,18 +93,23 @@ function readPlace(place: string, defaultPort: number): { host: string; port: nu
   if (place === '' || place.startsWith('/') || /%2f/i.test(place)) {
     throw usage('The database URL names no host; unix sockets are not used.', 'Name a host and port, 127.0.0.1:5432');
   }
-  const [, host = '', portText] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/s.exec(place) ?? [];
+  // The colons of an IPv6 address stand in brackets.
+  const colon = place.indexOf(':', place.startsWith('[') ? place.indexOf(']') : 0);
+  const host = colon < 0 ? place : place.slice(0, colon);
   if (!HOST.test(host)) {
     throw usage(
       'The host in the database URL is not a host name or address.',
       'Write an IPv6 address in [brackets], an international name in its xn-- form, special characters of a password as %XX.',
     );
   }
-  return { host: host.replace(/^\[|\]$/g, '').replace('%25', '%'), port: readPort(portText, defaultPort) };
+  return {
+    host: host.replace(/^\[|\]$/g, '').replace('%25', '%'),
+    port: readPort(colon < 0 ? '' : place.slice(colon + 1), defaultPort),
+  };
 }
 
-function readPort(text: string | undefined, defaultPort: number): number {
-  if (text === undefined || text === '') return defaultPort;
+function readPort(text: string, defaultPort: number): number {
+  if (text === '') return defaultPort;
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > HIGHEST_PORT) {
     throw usage(

@@ -60,24 +60,31 @@ export function formatShare(part: number, whole: number): string {
   return percent > 0 && percent < 1 ? `${percent.toFixed(1)} %` : `${Math.round(percent)} %`;
 }
 
-const FACTORS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
-const BINARY_FACTORS: Readonly<Record<string, number>> = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+/** Each is a thousand of the one before it; with an `i`, 1024. */
+const MULTIPLES = ['', 'k', 'm', 'g', 't'] as const;
 
 /** `500000`, `20MB`, `1.5GiB`, `20MB/s` as bytes; undefined where it is none, or not above zero. */
 export function parseBytes(text: string): number | undefined {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)\s*(?:([kmgt])(i?)b?|b)?(?:\/s)?$/i.exec(text.trim());
   if (match === null) return undefined;
   const [, number = '', unit = '', binary = ''] = match;
-  const factors = binary === '' ? FACTORS : BINARY_FACTORS;
-  const bytes = Math.round(Number(number) * (factors[unit.toLowerCase()] ?? 1));
+  const power = MULTIPLES.findIndex((multiple) => multiple === unit.toLowerCase());
+  const bytes = Math.round(Number(number) * (binary === '' ? 1000 : 1024) ** power);
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-const SPANS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, min: 6e4, h: 3.6e6 };
+const SPANS: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['', 1e3],
+  ['s', 1e3],
+  ['m', 6e4],
+  ['min', 6e4],
+  ['h', 3.6e6],
+]);
 
 /** `500ms`, `90s`, `5m`, `2h` as milliseconds; a bare number is seconds; undefined where it is none. */
 export function parseSpan(text: string): number | undefined {
-  const match = /^(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|min|m|h)?$/.exec(text.trim());
-  if (match === null) return undefined;
-  return Math.round(Number(match[1]) * (SPANS[match[2] ?? 's'] ?? 1e3));
+  const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]*)$/.exec(text.trim()) ?? [];
+  const factor = SPANS.get(unit);
+  return number === undefined || factor === undefined ? undefined : Math.round(Number(number) * factor);
 }

@@ -79,9 +79,9 @@ function draw({ phase, event, bytes, rate }: Sample): string {
   return `${label} ${bar(bytes / total)} ${percent}  ${formatBytes(bytes)} of ${about}${formatBytes(total)}${speed}${left}`;
 }
 
-function amounts({ plainBytes, storedBytes }: ProgressEvent): string {
-  const parts = [plainBytes, storedBytes].filter((bytes) => bytes !== undefined && bytes > 0);
-  return parts.map((bytes) => formatBytes(bytes ?? 0)).join(' → ');
+function amounts({ plainBytes = 0, storedBytes = 0 }: ProgressEvent): string {
+  const parts = [plainBytes, storedBytes].filter((bytes) => bytes > 0);
+  return parts.map((bytes) => formatBytes(bytes)).join(' → ');
 }
 
 function bar(share: number): string {

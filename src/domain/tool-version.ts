@@ -67,7 +67,7 @@ interface Floors {
   /** How many leading numbers name a release series. */
   readonly series: number;
   /** Oldest acceptable version of each series, oldest series first. A series between two listed ones got no fix. */
-  readonly oldest: readonly Version[];
+  readonly oldest: readonly [Version, ...Version[]];
   readonly reason: string;
 }
 
@@ -129,8 +129,10 @@ export function judgeVersion(tool: ProgramVersion): {
 /** The floor of the version's own series; where that got no fix, of the next one that did; past the last, the last. */
 function floorOf(version: Version, floors: Floors): Version {
   const series = version.slice(0, floors.series);
+  let [floor] = floors.oldest;
   for (const oldest of floors.oldest) {
-    if (compareVersions(oldest.slice(0, floors.series), series) >= 0) return oldest;
+    floor = oldest;
+    if (compareVersions(oldest.slice(0, floors.series), series) >= 0) break;
   }
-  return floors.oldest.at(-1) ?? [];
+  return floor;
 }
