@@ -61,14 +61,14 @@ export function formatShare(part: number, whole: number): string {
 }
 
 /** Each is a thousand of the one before it; with an `i`, 1024. */
-const MULTIPLES = ['', 'k', 'm', 'g', 't'] as const;
+const MULTIPLES: readonly string[] = ['', 'k', 'm', 'g', 't'];
 
 /** `500000`, `20MB`, `1.5GiB`, `20MB/s` as bytes; undefined where it is none, or not above zero. */
 export function parseBytes(text: string): number | undefined {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)\s*(?:([kmgt])(i?)b?|b)?(?:\/s)?$/i.exec(text.trim());
   if (match === null) return undefined;
   const [, number = '', unit = '', binary = ''] = match;
-  const power = MULTIPLES.findIndex((multiple) => multiple === unit.toLowerCase());
+  const power = MULTIPLES.indexOf(unit.toLowerCase());
   const bytes = Math.round(Number(number) * (binary === '' ? 1000 : 1024) ** power);
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
 }
