@@ -28,7 +28,13 @@ export function apiHandler(door: Door, handlers: Handlers): ApiHandler {
     .use(problems(runtime.log))
     .use(knownHost(policy))
     .handler(router({ routes: middyRoutes(door, handlers), notFoundResponse: refuseUnrouted }));
-  return (event) => handle({ ...event, asked: factsOf(event) }, CONTEXT);
+  return (event) => handle({ ...event, requestContext: withPath(event), asked: factsOf(event) }, CONTEXT);
+}
+
+/** `GET ?x` has no path at all; the router knows none that is empty. */
+function withPath({ requestContext }: APIGatewayProxyEventV2): HttpEvent['requestContext'] {
+  const { http } = requestContext;
+  return { ...requestContext, http: { ...http, path: http.path || '/' } };
 }
 
 // Nothing of Lambda's context is used: the door on one machine has none.

@@ -78,7 +78,7 @@ export interface Deletion {
 export async function startDeletion(trx: TenantTransaction, deletion: Deletion): Promise<readonly string[]> {
   if (deletion.ids.length === 0) return [];
   // Locks first, in one order; only a statement that begins after them sees the holds that were committed meanwhile.
-  await trx.selectFrom('backups').select('id').where('id', 'in', deletion.ids).orderBy('id').forUpdate().execute();
+  await trx.selectFrom('backups').select('id').where('id', 'in', deletion.ids).orderBy('id').forNoKeyUpdate().execute();
   const rows = await trx
     .updateTable('backups')
     .set((eb) => ({

@@ -113,7 +113,7 @@ export async function backupByKey(
 }
 
 export async function lockBackup(trx: TenantTransaction, id: string): Promise<BackupSummaryRow | undefined> {
-  return trx.selectFrom('backups').select(SUMMARY).where('id', '=', id).forUpdate().executeTakeFirst();
+  return trx.selectFrom('backups').select(SUMMARY).where('id', '=', id).forNoKeyUpdate().executeTakeFirst();
 }
 
 export interface BackupQuery extends PageRequest {

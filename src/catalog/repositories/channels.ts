@@ -35,7 +35,7 @@ export async function getChannel(trx: TenantTransaction, id: string): Promise<Ch
 }
 
 export async function lockChannel(trx: TenantTransaction, id: string): Promise<ChannelRow | undefined> {
-  return trx.selectFrom('channels').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+  return trx.selectFrom('channels').selectAll().where('id', '=', id).forNoKeyUpdate().executeTakeFirst();
 }
 
 export async function enabledChannels(trx: TenantTransaction): Promise<readonly ChannelRow[]> {

@@ -71,7 +71,7 @@ export async function lockDatabase(trx: TenantTransaction, id: string): Promise<
     .selectAll()
     .where('id', '=', id)
     .where('removed_at', 'is', null)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst();
 }
 

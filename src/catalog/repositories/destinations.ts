@@ -70,7 +70,7 @@ export async function lockDestination(trx: TenantTransaction, id: string): Promi
     .selectAll()
     .where('id', '=', id)
     .where('removed_at', 'is', null)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst();
 }
 

@@ -20,7 +20,7 @@ export async function holdBackup(trx: TenantTransaction, hold: Hold): Promise<vo
     .selectFrom('backups')
     .select('state')
     .where('id', '=', hold.backupId)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst();
   const { state } = found(row, 'backup');
   if (state === 'deleting' || state === 'deleted') {

@@ -57,7 +57,7 @@ export async function lockOwners(trx: TenantTransaction): Promise<readonly strin
     .select('id')
     .where('role', '=', 'owner')
     .orderBy('id')
-    .forUpdate()
+    .forNoKeyUpdate()
     .execute();
   return rows.map((row) => row.id);
 }

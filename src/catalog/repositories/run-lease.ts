@@ -115,7 +115,7 @@ export async function requireLease(trx: TenantTransaction, { runId, lease }: Lea
     .where('lease_token', '=', lease)
     .where('state', '=', 'running')
     .where(LIVE)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst();
   if (row !== undefined) return row;
   throw lost(runId);

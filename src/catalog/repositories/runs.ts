@@ -56,7 +56,7 @@ export async function getRun(trx: TenantTransaction, id: string): Promise<RunRow
 }
 
 export async function lockRun(trx: TenantTransaction, id: string): Promise<RunRow | undefined> {
-  return trx.selectFrom('runs').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+  return trx.selectFrom('runs').selectAll().where('id', '=', id).forNoKeyUpdate().executeTakeFirst();
 }
 
 export interface RunQuery extends PageRequest {

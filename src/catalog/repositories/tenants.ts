@@ -33,7 +33,7 @@ export async function getTenant(trx: TenantTransaction): Promise<TenantRow> {
 
 /** The same, and until the transaction ends nobody else counts or changes what its limits bound. */
 export async function lockTenant(trx: TenantTransaction): Promise<TenantRow> {
-  return found(await trx.selectFrom('tenants').selectAll().forUpdate().executeTakeFirst(), 'tenant');
+  return found(await trx.selectFrom('tenants').selectAll().forNoKeyUpdate().executeTakeFirst(), 'tenant');
 }
 
 export interface TenantChange {
