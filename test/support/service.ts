@@ -78,7 +78,7 @@ export async function startService(wish: ServiceWish = {}): Promise<TestService>
           level,
           sentence,
           ...fields,
-          ...(fields.error === undefined ? {} : { error: String(fields.error) }),
+          ...(fields.error === undefined ? {} : { error: String((fields.error as Error).cause ?? fields.error) }),
         }),
       ),
   };
