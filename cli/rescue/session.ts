@@ -35,7 +35,6 @@ export async function runCommand(options: CommonOptions, work: (session: Session
   } finally {
     rescue?.close();
     cancel.release();
-    leaveSoon();
   }
 }
 
@@ -78,11 +77,4 @@ function cancelOnSignals(screen: Screen) {
       for (const { name, listener } of listeners) process.off(name, listener);
     },
   };
-}
-
-const LINGER_MS = 3_000;
-
-/** A connection somewhere that does not close must not keep a finished command alive. */
-function leaveSoon(): void {
-  setTimeout(() => process.exit(), LINGER_MS).unref();
 }

@@ -1,6 +1,8 @@
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { Failure } from '../domain/failure.ts';
+import { Secret } from '../domain/secret.ts';
 import { cacheFolders } from '../process/cache-folders.ts';
 
 /** An empty variable means the same as one that is not set. */
@@ -68,4 +70,47 @@ export function namedVariable(name: string, environment: NodeJS.ProcessEnv = pro
 /** The XDG rules ignore a relative folder. */
 function absolute(folder: string | undefined): string | undefined {
   return folder?.startsWith('/') ? folder : undefined;
+}
+
+const Service = z.object({
+  CATALOG_URL: Text,
+  CATALOG_OWNER_URL: Text,
+  PUBLIC_URL: Text.pipe(z.url({ protocol: /^https?$/ }).optional()),
+  ALLOWED_RANGES: Text,
+  OIDC_ISSUER: Text.pipe(z.url({ protocol: /^https$/ }).optional()),
+  OIDC_AUDIENCE: Text,
+  OIDC_SCOPE: Text,
+});
+
+/** What the service takes from its environment. */
+export interface ServiceConfig {
+  /** A catalog elsewhere: as its role `app`, and as the owner of its tables. */
+  readonly catalog: { readonly app: Secret; readonly owner: Secret } | undefined;
+  /** Where people reach the service, if not at the address that it listens on. */
+  readonly publicUrl: string | undefined;
+  /** Private ranges that may be dialled, separated by commas (F87). */
+  readonly allowedRanges: readonly string[];
+  readonly oidc: { readonly issuer: string; readonly audience: string; readonly scope: string } | undefined;
+}
+
+export function readServiceConfig(environment: NodeJS.ProcessEnv = process.env): ServiceConfig {
+  const read = Service.safeParse(environment);
+  if (!read.success) throw unusable(String(read.error.issues[0]?.path[0]));
+  const { CATALOG_URL: app, CATALOG_OWNER_URL: owner, OIDC_ISSUER: issuer, ...rest } = read.data;
+  if ((app === undefined) !== (owner === undefined)) throw unusable('CATALOG_OWNER_URL');
+  const { OIDC_AUDIENCE: audience, OIDC_SCOPE: scope } = rest;
+  if (issuer !== undefined && (audience === undefined || scope === undefined)) throw unusable('OIDC_AUDIENCE');
+  return {
+    catalog: app === undefined || owner === undefined ? undefined : { app: new Secret(app), owner: new Secret(owner) },
+    publicUrl: rest.PUBLIC_URL,
+    allowedRanges: (rest.ALLOWED_RANGES ?? '').split(',').flatMap((range) => range.trim() || []),
+    oidc: issuer && audience && scope ? { issuer, audience, scope } : undefined,
+  };
+}
+
+function unusable(name: string): Failure {
+  return new Failure('usage', `The variable ${name} cannot be used as it is.`, {
+    remedy:
+      'Set CATALOG_URL with CATALOG_OWNER_URL, and OIDC_ISSUER with OIDC_AUDIENCE and OIDC_SCOPE, or none of them.',
+  });
 }

@@ -30,6 +30,10 @@ export interface Local {
   readonly server: FoundServer;
   readonly backups: string;
   startServer(): Promise<EmbeddedServer>;
+  /** A random secret that stays the same from start to start. */
+  secret(name: string): Promise<Secret>;
+  /** Where a secret of that name lies, or will lie (0600). */
+  secretFile(name: string): string;
   /** The sample's owner: may log in and make databases, no more. */
   samplePassword(): Promise<Secret>;
   sample(server: EmbeddedServer, password: Secret): Connection;
@@ -74,6 +78,8 @@ export async function openLocal(options: LocalOptions): Promise<Local> {
       await writeSecret(portFile, String(running.port));
       return running;
     },
+    secret,
+    secretFile: (name) => join(rooms.secrets, name),
     samplePassword: () => secret('sample-password'),
     sample: ({ port }, password) => ({
       engine: 'postgres',

@@ -84,12 +84,13 @@ export async function openRescue(options: RescueOptions): Promise<Rescue> {
     bench,
     needs: async (engine, storage) => {
       const own = await loadSigningKey(keyFile);
+      const keys = [...(await trusted())];
       return {
         storage,
         engine,
         bench: bench(),
-        signer: own ?? makeWhenUsed(signer),
-        trusted: await trusted(),
+        signer: own ?? makeWhenUsed(signer, keys),
+        trusted: keys,
         identities,
         now: () => new Date(),
         progress: options.progress,
@@ -104,11 +105,15 @@ function makeBench(workshop: Workshop, { signal, note }: RescueOptions): Workben
   return { tools: workshop.tools, runner: workshop.runner, signal, runId, folder: workshop.folder(runId), note };
 }
 
-/** Reading needs no key of our own; one is made when something is sealed. */
-function makeWhenUsed(signer: Rescue['signer']): Signer {
+/** Reading needs no key of our own; one is made when something is sealed, and what it signed is trusted from then on. */
+function makeWhenUsed(signer: Rescue['signer'], trusted: string[]): Signer {
   return {
     publicKey: '',
-    sign: async (canonical) => (await signer()).signer.sign(canonical),
+    sign: async (canonical) => {
+      const { signer: own } = await signer();
+      if (!trusted.includes(own.publicKey)) trusted.push(own.publicKey);
+      return own.sign(canonical);
+    },
   };
 }
 

@@ -1,0 +1,157 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Catalog, OwnedId } from '../catalog/catalog.ts';
+import { Failure } from '../domain/failure.ts';
+import { engines } from '../engines/registry.ts';
+import { anotherOwnerKey, bootstrapTenant } from '../operations/bootstrap.ts';
+import { accessTokens, type Issuer, localSubject } from '../operations/identity/access-token.ts';
+import { oidcIssuer } from '../operations/identity/oidc.ts';
+import { makeSignInLink } from '../operations/identity/sign-in.ts';
+import { tokenHash } from '../operations/identity/token.ts';
+import { makeVerifier, type Verifier } from '../operations/identity/verifier.ts';
+import type { EmbeddedServer } from '../platform/local/embedded-postgres.ts';
+import { openLocalIssuer } from '../platform/local/issuer.ts';
+import { logFile, openLog } from '../platform/local/log.ts';
+import { pinnedRequest } from '../platform/pinned-request.ts';
+import { systemResolver } from '../platform/system-resolver.ts';
+import { writeSecret } from '../process/data-folder.ts';
+import { readServiceConfig, type ServiceConfig } from './config.ts';
+import type { Local } from './local.ts';
+import { openLocalCatalog } from './local-catalog.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface LocalServiceOptions {
+  readonly local: Local;
+  readonly server: EmbeddedServer;
+  readonly version: string;
+  /** Where the service listens, for links and for Host and Origin checks. */
+  readonly listenUrl: string;
+}
+
+/** The service on one machine, before anybody listens. */
+export interface LocalService {
+  readonly runtime: Runtime;
+  readonly verifier: Verifier;
+  /** Holds an API key of the owner (0600). */
+  readonly keyFile: string;
+  /** A new one-time link for the owner. */
+  signInLink(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function openLocalService(options: LocalServiceOptions): Promise<LocalService> {
+  const { local, server } = options;
+  const config = readServiceConfig();
+  const lines = logFile(join(local.dataFolder, 'service.log'));
+  const catalog = await openLocalCatalog(config, local, server);
+  const runtime = await assemble(options, { config, catalog, log: openLog(lines) });
+  const keyFile = join(local.dataFolder, 'owner.key');
+  const owner = await ensureOwner(catalog, { keyFile, ownerFile: local.secretFile('owner.json') });
+  const issuers = await issuersOf(local, config, runtime);
+  return {
+    runtime,
+    verifier: makeVerifier({ catalog, tokens: accessTokens(issuers, runtime.now), now: runtime.now }),
+    keyFile,
+    // Behind #, so that it is in no log of a server or proxy.
+    signInLink: async () => `${runtime.installation.publicUrl}/sign-in#${await makeSignInLink(runtime, owner)}`,
+    close: async () => {
+      await catalog.close();
+      lines.close();
+    },
+  };
+}
+
+interface Parts {
+  readonly config: ServiceConfig;
+  readonly catalog: Catalog;
+  readonly log: Runtime['log'];
+}
+
+async function assemble(options: LocalServiceOptions, { config, catalog, log }: Parts): Promise<Runtime> {
+  const { local, version, listenUrl } = options;
+  const { rescue } = local;
+  const { signer } = await rescue.signer();
+  return {
+    ...notOnThisMachine(),
+    catalog,
+    log,
+    engines,
+    tools: rescue.workshop.tools,
+    resolver: systemResolver(),
+    signer,
+    trusted: await rescue.trusted(),
+    identities: [],
+    installation: {
+      version,
+      publicUrl: (config.publicUrl ?? listenUrl).replace(/\/$/, ''),
+      allowedRanges: config.allowedRanges,
+      principalArn: undefined,
+      kind: 'one-machine',
+    },
+    now: () => new Date(),
+  };
+}
+
+/** What runs work is not part of this release: whoever asks for it is told so, and runs wait in the catalog. */
+function notOnThisMachine() {
+  const refuse = () =>
+    Promise.reject(
+      new Failure('not_ready', 'This release of the service keeps everything and runs nothing yet.', {
+        remedy: 'Run it with: npx dbdump rescue --help',
+      }),
+    );
+  return {
+    vault: { open: refuse, seal: refuse, unseal: refuse, lend: refuse, take: refuse },
+    launcher: { start: refuse, cancel: refuse },
+    timetable: { put: refuse, remove: refuse },
+    notices: { email: refuse, webhook: refuse },
+    surveyor: { database: refuse, restore: refuse },
+    downloads: { link: refuse },
+    openStorage: refuse,
+  };
+}
+
+async function issuersOf(local: Local, config: ServiceConfig, runtime: Runtime): Promise<Issuer[]> {
+  const own = await openLocalIssuer(local.secretFile('issuer-key.pem'));
+  const { issuer, audience, scope } = own;
+  const issuers: Issuer[] = [{ issuer, audience, scope, subject: localSubject, keys: async () => own.keys }];
+  if (config.oidc !== undefined)
+    issuers.push(oidcIssuer(config.oidc, { fetchJson: fetcher(runtime), now: runtime.now }));
+  return issuers;
+}
+
+const MOST_KEYS_BYTES = 256 * 1024;
+
+function fetcher({ resolver, installation }: Runtime) {
+  const rules = { resolver, allowed: installation.allowedRanges, mostBytes: MOST_KEYS_BYTES };
+  return async (url: string): Promise<unknown> => {
+    const { status, body } = await pinnedRequest(
+      { url, method: 'GET', headers: { accept: 'application/json' } },
+      rules,
+    );
+    if (status !== 200) throw new Error(`${url} answered ${status}`);
+    return JSON.parse(body);
+  };
+}
+
+/** The owner of this machine's first tenant; their key's file is written anew where it is gone or revoked. */
+async function ensureOwner(
+  catalog: Catalog,
+  { keyFile, ownerFile }: { readonly keyFile: string; readonly ownerFile: string },
+): Promise<OwnedId> {
+  const known = existsSync(ownerFile) ? (JSON.parse(readFileSync(ownerFile, 'utf8')) as OwnedId) : undefined;
+  if (known === undefined) {
+    const { owner, key } = await bootstrapTenant(
+      { catalog },
+      { name: 'This machine', email: 'owner@localhost.localdomain' },
+    );
+    await writeSecret(keyFile, `${key}\n`);
+    await writeSecret(ownerFile, JSON.stringify(owner));
+    return owner;
+  }
+  const key = existsSync(keyFile) ? readFileSync(keyFile, 'utf8').trim() : '';
+  const held = key === '' ? undefined : await catalog.find.apiKey(tokenHash(key));
+  if (held?.tenantId !== known.tenantId)
+    await writeSecret(keyFile, `${await anotherOwnerKey({ catalog }, known.tenantId)}\n`);
+  return known;
+}
