@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const ROOMS = ['src', 'bin', 'lib', 'lambdas', 'tasks', 'local', 'cli', 'console', 'scripts', 'bench', 'test'];
@@ -29,6 +29,8 @@ for (const [name, program, ...args] of chosen) {
   const { status, stdout, stderr, error } = spawnSync(join(root, 'node_modules', '.bin', program), args, {
     cwd: root,
     encoding: 'utf8',
+    // The checks' own launchers ask for whatever `node` is first on PATH: it must be the project's.
+    env: { ...process.env, PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) },
     maxBuffer: 64 * 1024 * 1024,
   });
   console.log(`${status === 0 ? '✔' : '✘'} ${name.padEnd(16)} ${[program, ...args].join(' ')}`);
