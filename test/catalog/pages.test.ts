@@ -65,6 +65,10 @@ describe('a list in pages', () => {
     tenantId = await world.tenant();
     const made: string[] = [];
     for (let n = 0; n < 12; n += 1) made.push((await add()).id);
+    for (const [n, id] of made.entries())
+      await world.sql(
+        `UPDATE destinations SET created_at = '2026-01-01Z'::timestamptz + interval '${n} s' WHERE id = '${id}'`,
+      );
     const gone = made[0] ?? '';
 
     const seen = await readAll(listDestinations, 3, async () => {

@@ -116,23 +116,22 @@ describe('F59 an idempotency key', () => {
   it('of a request that died is taken over, and what the dead one still brings is rolled back', async () => {
     await fresh();
     const request = database('slow');
-    let wake = () => {};
-    const asleep = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+    const [began, asleep] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const slow = keyed({
       key: 'g',
       ...request,
       work: async (asker) => {
-        await asleep;
+        began.resolve();
+        await asleep.promise;
         return ask(world.runtime, asker, request);
       },
     }).catch((error: Failure) => error.code);
+    await began.promise;
     await expect(refusal(keyed({ key: 'g', ...request }))).resolves.toBe('already_running');
     await world.world.sql(`UPDATE idempotency_keys SET created_at = now() - interval '1 hour' WHERE key = 'g'`);
 
     const second = await keyed({ key: 'g', ...request });
-    wake();
+    asleep.resolve();
 
     expect(second.replayed).toBe(false);
     expect(await slow).toBe('conflict');

@@ -35,16 +35,24 @@ describe('members', () => {
     expect((await tenant.ask('members.update', { params, body: { role: 'admin' } })).role).toBe('admin');
   });
 
-  it('keep an owner also when all of them leave at once', async () => {
-    const tenant = await newOwner(world);
-    const owners = [tenant, await addMember(tenant, 'owner'), await addMember(tenant, 'owner')];
+  it('keep an owner also when all of them leave, or are demoted, at once', async () => {
+    for (const id of ['members.remove', 'members.update', 'members.remove'] as const) {
+      const tenant = await newOwner(world);
+      const owners = [tenant];
+      while (owners.length < 6) owners.push(await addMember(tenant, 'owner'));
+      // So that nobody waits for a connection while the others are done.
+      await Promise.all(owners.map((person) => person.ask('members.list')));
 
-    const answers = await Promise.all(
-      owners.map((person) => refusal(person.ask('members.remove', { params: { memberId: person.asker.memberId } }))),
-    );
+      const answers = await Promise.all(
+        owners.map((person) =>
+          refusal(person.ask(id, { params: { memberId: person.asker.memberId }, body: { role: 'viewer' } })),
+        ),
+      );
 
-    expect(answers.filter((code) => code === 'conflict')).toHaveLength(1);
-    expect((await tenant.ask('members.list')).items).toHaveLength(1);
+      expect(answers.filter((code) => code === 'conflict')).toHaveLength(1);
+      const { items } = await tenant.ask('members.list');
+      expect(items.filter(({ role }: { role: Role }) => role === 'owner')).toHaveLength(1);
+    }
   });
 
   it('do not decide about roles above their own', async () => {

@@ -81,6 +81,7 @@ CREATE TABLE runs (
   FOREIGN KEY (tenant_id, database_id) REFERENCES databases
 );
 CREATE INDEX runs_newest ON runs (tenant_id, queued_at DESC, id DESC);
+CREATE INDEX runs_in_state ON runs (tenant_id, state, queued_at DESC, id DESC);
 CREATE INDEX runs_of_database ON runs (tenant_id, database_id, queued_at DESC, id DESC);
 CREATE INDEX runs_live ON runs (state, lease_until) WHERE state IN ('queued', 'running');
 CREATE UNIQUE INDEX runs_one_backup_at_a_time ON runs (tenant_id, database_id) WHERE state = 'running' AND kind IN ('backup', 'restore');
@@ -129,6 +130,13 @@ CREATE TABLE backups (
 CREATE INDEX backups_newest ON backups (tenant_id, created_at DESC, id DESC);
 CREATE INDEX backups_of_database ON backups (tenant_id, database_id, created_at DESC, id DESC);
 CREATE INDEX backups_of_destination ON backups (tenant_id, destination_id, created_at DESC, id DESC);
+CREATE INDEX backups_in_state ON backups (tenant_id, state, created_at DESC, id DESC);
+CREATE INDEX backups_good ON backups (tenant_id, database_id, snapshot_at) WHERE state = 'good';
+CREATE INDEX backups_tagged ON backups USING gin (tags) WHERE tags <> '{}';
+-- Sums of bytes are read from these alone.
+CREATE INDEX backups_bytes_of_database ON backups (tenant_id, database_id) INCLUDE (stored_bytes) WHERE state <> 'deleted';
+CREATE INDEX backups_bytes_of_destination ON backups (tenant_id, destination_id) INCLUDE (stored_bytes) WHERE state <> 'deleted';
+CREATE INDEX backups_bytes_by_time ON backups (tenant_id, created_at) INCLUDE (stored_bytes, plain_bytes) WHERE state <> 'deleted';
 CREATE INDEX backups_leaving ON backups (tenant_id, delete_after) WHERE state = 'deleting';
 CREATE TABLE holds (
   tenant_id uuid NOT NULL,

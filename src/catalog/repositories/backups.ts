@@ -133,7 +133,7 @@ export async function listBackupRows(trx: TenantTransaction, query: BackupQuery)
   rows = state === undefined ? rows.where('state', '<>', 'deleted') : rows.where('state', '=', state);
   if (databaseId !== undefined) rows = rows.where('database_id', '=', databaseId);
   if (destinationId !== undefined) rows = rows.where('destination_id', '=', destinationId);
-  if (tag !== undefined) rows = rows.where(sql<boolean>`${tag} = any(tags)`);
+  if (tag !== undefined) rows = rows.where(sql<boolean>`tags @> array[${tag}::text] and tags <> '{}'`);
   if (before !== undefined) rows = rows.where('snapshot_at', '<', before);
   if (after !== undefined) rows = rows.where('snapshot_at', '>=', after);
   const list = await rows

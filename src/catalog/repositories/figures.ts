@@ -44,14 +44,14 @@ export interface DayFigures {
 /** The last so many days, oldest first, today included. */
 export async function dayFigures(trx: TenantTransaction, days: number): Promise<readonly DayFigures[]> {
   const { rows } = await sql<DayFigures>`
-    with days as (select (date_trunc('day', clock_timestamp() at time zone 'UTC') - make_interval(days => n)) as day
+    with days as materialized (select (date_trunc('day', clock_timestamp() at time zone 'UTC') - make_interval(days => n)) as day
       from generate_series(0, ${days - 1}::int) n),
-    runs_of as (select date_trunc('day', queued_at at time zone 'UTC') as day,
+    runs_of as materialized (select date_trunc('day', queued_at at time zone 'UTC') as day,
         count(*) filter (where state = 'succeeded')::int as succeeded,
         count(*) filter (where state in ('failed', 'partly', 'interrupted'))::int as failed,
         count(*) filter (where state = 'missed')::int as missed
       from runs where kind = 'backup' and queued_at > clock_timestamp() - make_interval(days => ${days}::int + 1) group by 1),
-    stored as (select least(date_trunc('day', created_at at time zone 'UTC'), (select max(day) from days)) as day,
+    stored as materialized (select least(date_trunc('day', created_at at time zone 'UTC'), (select max(day) from days)) as day,
         sum(stored_bytes) as bytes from backups where state <> 'deleted' group by 1)
     select to_char(d.day, 'YYYY-MM-DD') as day, coalesce(r.succeeded, 0) as succeeded, coalesce(r.failed, 0) as failed,
       coalesce(r.missed, 0) as missed,

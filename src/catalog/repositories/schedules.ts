@@ -95,7 +95,7 @@ export async function passSlot(
 ): Promise<void> {
   await trx
     .updateTable('schedules')
-    .set({ last_slot: sql<Date>`greatest(last_slot, ${slots.slot})`, next_slot: slots.next ?? null })
+    .set({ last_slot: slots.slot, next_slot: slots.next ?? null })
     .where('id', '=', id)
     .where((eb) => eb.or([eb('last_slot', 'is', null), eb('last_slot', '<', slots.slot)]))
     .execute();
