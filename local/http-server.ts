@@ -4,8 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type { ApiHandler } from '../lambdas/middleware/api-handler.ts';
+import type { HttpResult } from '../lambdas/middleware/event.ts';
+import { bodyTooLarge } from '../lambdas/middleware/json-body.ts';
 import { problemResponse } from '../lambdas/middleware/problem.ts';
 import { Failure, messageOf } from '../src/domain/failure.ts';
+import { PAGE_HEADERS, pageAt } from './pages.ts';
 
 export interface HttpServerOptions {
   readonly port: number;
@@ -73,23 +76,28 @@ async function close(server: Server, graceMs: number): Promise<void> {
 async function serve(request: IncomingMessage, response: ServerResponse, handler: ApiHandler): Promise<void> {
   try {
     const body = await readBody(request);
-    const result =
-      body === undefined ? problemResponse(tooLarge(), randomUUID()) : await handler(eventOf(request, body));
+    const page = request.method === 'GET' ? pageAt(request.url ?? '') : undefined;
+    if (page !== undefined) {
+      response.writeHead(200, { ...PAGE_HEADERS, 'Content-Type': page.type }).end(page.body);
+      return;
+    }
     // What was not read would be taken for the next request.
     if (body === undefined) response.setHeader('Connection', 'close');
-    response.statusCode = result.statusCode ?? 200;
-    for (const [name, value] of Object.entries(result.headers ?? {})) response.setHeader(name, String(value));
-    if (result.cookies !== undefined) response.setHeader('Set-Cookie', result.cookies);
-    if (result.body !== undefined) response.setHeader('Content-Length', Buffer.byteLength(result.body));
-    response.end(request.method === 'HEAD' ? undefined : result.body);
+    const result =
+      body === undefined ? problemResponse(bodyTooLarge(), randomUUID()) : await handler(eventOf(request, body));
+    send(response, result, request.method === 'HEAD');
   } catch {
     // The client went away in the middle of its request: nobody is left to be told.
     response.destroy();
   }
 }
 
-function tooLarge(): Failure {
-  return new Failure('body_too_large', 'The body is larger than 1 MiB.', { remedy: 'Send less in one request.' });
+function send(response: ServerResponse, result: HttpResult, headOnly: boolean): void {
+  response.statusCode = result.statusCode ?? 200;
+  for (const [name, value] of Object.entries(result.headers ?? {})) response.setHeader(name, String(value));
+  if (result.cookies !== undefined) response.setHeader('Set-Cookie', result.cookies);
+  if (result.body !== undefined) response.setHeader('Content-Length', Buffer.byteLength(result.body));
+  response.end(headOnly ? undefined : result.body);
 }
 
 /** Undefined: more than is taken; the rest is left unread. */

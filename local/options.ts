@@ -7,18 +7,19 @@ export interface StartOptions {
   /** Stop after the summary. */
   readonly once: boolean;
   readonly dataDir: string | undefined;
-  /** For the console of a later release. */
+  /** Where the service listens; undefined: the usual port, or any where that is taken. */
   readonly port: number | undefined;
 }
 
 export const HELP = `npm start -- [options]
 
 Backs up a sample database, restores it into a scratch database, compares every table, and says what came of it.
-The sample's server then runs until Ctrl-C. Everything stays in .database-dump/; remove that folder to start afresh.
+The service then runs until Ctrl-C, and the sample's server with it. Everything stays in .database-dump/; remove that
+folder to start afresh.
 
   --no-sample       find the tools, start the embedded PostgreSQL, and stop there
   --once            end after the summary
-  --port PORT       kept for the console; nothing listens on it yet
+  --port PORT       where the service listens on 127.0.0.1 (8080, or any free one where that is taken)
   --data-dir DIR    use another folder than .database-dump
   --help            this text
 `;

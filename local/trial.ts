@@ -6,6 +6,7 @@ import { type Local, openLocal, SAMPLE } from '../src/runtime/local.ts';
 import type { StartOptions } from './options.ts';
 import type { Printer } from './printer.ts';
 import { ensureSample, type SampleFacts } from './sample.ts';
+import { type RunningService, startService } from './service.ts';
 
 export interface Trial {
   readonly options: StartOptions;
@@ -50,10 +51,24 @@ async function runWith(trial: Trial, local: Local, server: Server): Promise<void
   signal.throwIfAborted();
   if (options.sample) await provideSample(trial, local, server);
   if (options.once) return;
+  print.busy('starting the service');
+  const service = await startService({ local, server, port: options.port, checkout: trial.checkout });
+  try {
+    await serve(trial, local, service);
+    await Promise.race([untilAborted(signal), server.failed]).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  } finally {
+    await service.stop();
+  }
+}
+
+async function serve(trial: Trial, local: Local, service: RunningService): Promise<void> {
+  const { print } = trial;
+  const key = `"Authorization: Bearer $(cat ${shown(trial, service.keyFile)})"`;
+  print.next('API', `curl -H ${key} ${service.url}/v1/me`);
+  print.next('sign in', `${await service.signInLink()}  (good once, for 15 minutes)`);
   print.next('running', `until Ctrl-C; everything stays in ${shown(trial, local.dataFolder)}/`);
-  await Promise.race([untilAborted(signal), server.failed]).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
 }
 
 async function provideSample(trial: Trial, local: Local, server: Server): Promise<void> {
