@@ -3,7 +3,6 @@ import { Failure } from '../domain/failure.ts';
 
 /** Roles without which the catalog does not start. `queue` owns the job library's schema and sees no tenant table. */
 const LOGINS = ['migrator', 'app', 'queue'] as const;
-type LoginRole = (typeof LOGINS)[number];
 
 /**
  * What an administrator runs once on an empty server; on one machine the service does it itself. Passwords are bound as

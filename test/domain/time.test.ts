@@ -68,7 +68,7 @@ describe('a schedule', () => {
   });
 
   it('F99 is read or refused within milliseconds, whatever it is', () => {
-    const piece = fc.stringMatching(/^[0-9*,\/\-LW#?A-Za-z]{0,30}$/);
+    const piece = fc.stringMatching(/^[0-9*,/\-LW#?A-Za-z]{0,30}$/);
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1, maxLength: 6 }), (fields) => {
         const started = performance.now();
