@@ -40,10 +40,6 @@ export async function deleteSession(trx: TenantTransaction, id: string): Promise
   await trx.deleteFrom('sessions').where('id', '=', id).execute();
 }
 
-export async function deleteSessionsOf(trx: TenantTransaction, memberId: string): Promise<void> {
-  await trx.deleteFrom('sessions').where('member_id', '=', memberId).execute();
-}
-
 export async function insertSignInLink(trx: TenantTransaction, link: NewToken): Promise<void> {
   await trx.insertInto('sign_in_links').values(values(link)).execute();
 }

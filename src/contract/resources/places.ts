@@ -47,8 +47,6 @@ export const DestinationCreate = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('s3'), ...destinationFields, s3: S3Place }),
   z.strictObject({ kind: z.literal('filesystem'), ...destinationFields, filesystem: FilesystemPlace }),
 ]);
-/** What the catalog keeps as a destination's place, by its kind. */
-export const PLACES = { s3: S3Place, filesystem: FilesystemPlace } as const;
 export type S3Place = z.infer<typeof S3Place>;
 export type FilesystemPlace = z.infer<typeof FilesystemPlace>;
 export const DestinationUpdate = z.strictObject({
