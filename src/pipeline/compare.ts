@@ -100,10 +100,11 @@ function without(tables: Tables, names: readonly string[]): Tables {
 
 /** The dump's rows decide where nothing was counted; its digest, where there is one, is of exactly what was stored. */
 function merged(counted: Tables, parsed: Tables): Tables {
+  const rows = new Map(Object.entries(counted).map(([name, facts]) => [name, facts.rows]));
   return Object.fromEntries(
     [...Object.entries(counted), ...Object.entries(parsed)].map(([name, facts]) => [
       name,
-      { ...facts, rows: Object.hasOwn(counted, name) ? (counted[name]?.rows ?? facts.rows) : facts.rows },
+      { ...facts, rows: rows.get(name) ?? facts.rows },
     ]),
   );
 }

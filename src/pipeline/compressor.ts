@@ -15,11 +15,22 @@ export function zstdProgram({ tools }: Workbench): string | undefined {
   return tools.all('zstd').find((tool) => tool.ok)?.path;
 }
 
-/** Verbose, for the exact byte counts of its last line; threads only where there is more than one core. */
-export function zstdCompressCommand(program: string, level: number): Command {
-  const threads = availableParallelism() < 2 ? '-T1' : '-T0';
+interface Machine {
+  readonly cores: number;
+  readonly platform: string;
+}
+
+const HERE: Machine = { cores: availableParallelism(), platform: process.platform };
+
+/**
+ * Verbose, for the exact byte counts of its last line; threads only where there is more than one core. Where the kernel
+ * counts what a process reads, zstd need not report it.
+ */
+export function zstdCompressCommand(program: string, level: number, { cores, platform } = HERE): Command {
+  const threads = cores < 2 ? '-T1' : '-T0';
   const ultra = level > 19 ? ['--ultra'] : [];
-  return { program, args: ['-vv', ...progressOption(), `-${level}`, ...ultra, threads, '--check', '-c'] };
+  const progress = platform === 'linux' ? '--no-progress' : '--progress';
+  return { program, args: ['-vv', progress, `-${level}`, ...ultra, threads, '--check', '-c'] };
 }
 
 export function zstdDecompressCommand(program: string): Command {
@@ -42,11 +53,6 @@ export function decompressedCount(stderr: string): number | undefined {
 export function consumedSoFar(text: string): number | undefined {
   const last = [...text.matchAll(/Consumed:\s*(\d+) B/g)].at(-1);
   return last === undefined ? undefined : Number(last[1]);
-}
-
-/** Where the kernel counts what a process reads, zstd need not report it. */
-function progressOption(): string[] {
-  return [process.platform === 'linux' ? '--no-progress' : '--progress'];
 }
 
 /** Compression inside this process: gzip always, zstd where no program was found. Workers break in Node 24: none. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../domain/failure.ts';
@@ -67,17 +68,18 @@ interface FlowParts {
 
 function handedFlow({ bench, job, zstd, outlet }: FlowParts): Flow {
   const dump = bench.runner.start(job.command, { stdout: 'pipe' });
-  if (dump.pid === undefined || dump.stdout === null) return neverStarted(job, dump, outlet);
+  const output = outputOf(dump);
+  if (output === null) return neverStarted(job, dump, outlet);
   let reported = 0;
   const compressor = bench.runner.start(zstd, {
-    stdin: dump.stdout,
+    stdin: output,
     stdout: outlet.stdout,
     onStderr: (text) => {
       reported = consumedSoFar(text) ?? reported;
     },
   });
   // In this very tick: a copy kept here would read bytes away, and a killed compressor would leave the dump hanging.
-  dump.stdout.destroy();
+  output.destroy();
   const ended = collect(job, { dump, compressor, work: drained(job, compressor, outlet) });
   return { ended, plainSoFar: () => bytesReadBy(compressor.pid) ?? reported };
 }
@@ -85,11 +87,12 @@ function handedFlow({ bench, job, zstd, outlet }: FlowParts): Flow {
 /** Plain bytes pass through here, to be paced or hashed. */
 function pacedFlow({ bench, job, zstd, outlet }: FlowParts): Flow {
   const dump = bench.runner.start(job.command, { stdout: 'pipe' });
-  if (dump.pid === undefined || dump.stdout === null) return neverStarted(job, dump, outlet);
+  const output = outputOf(dump);
+  if (output === null) return neverStarted(job, dump, outlet);
   const gate = gateOf(job);
   const compressor = bench.runner.start(zstd, { stdin: 'pipe', stdout: outlet.stdout });
   const { stdin } = compressor;
-  const fed = stdin === null ? undefined : pipeline(gate.through(dump.stdout), stdin).catch(() => gate.check());
+  const fed = stdin && pipeline(gate.through(output), stdin).catch(() => gate.check());
   const work = Promise.all([fed, drained(job, compressor, outlet)]);
   return { ended: collect(job, { dump, compressor, work, gate }), plainSoFar: () => gate.bytes };
 }
@@ -97,14 +100,20 @@ function pacedFlow({ bench, job, zstd, outlet }: FlowParts): Flow {
 /** gzip, no compression, or zstd without a zstd program: all in this process. */
 function innerFlow(bench: Workbench, job: FlowJob): Flow {
   const dump = bench.runner.start(job.command, { stdout: 'pipe' });
-  if (dump.stdout === null) return neverStarted(job, dump, undefined);
+  const output = outputOf(dump);
+  if (output === null) return neverStarted(job, dump, undefined);
   const gate = gateOf(job);
-  const plain = gate.through(dump.stdout);
+  const plain = gate.through(output);
   const work =
     job.compression.algorithm === 'none'
       ? consumeAll(plain, job)
       : pipeline(batched(plain), compressTransform(job.compression), (source) => consumeAll(source, job));
   return { ended: collect(job, { dump, work, gate }), plainSoFar: () => gate.bytes };
+}
+
+/** What a dump writes; null where it could not be started, whatever became of its pipes. */
+function outputOf(dump: Child): Readable | null {
+  return dump.pid === undefined ? null : dump.stdout;
 }
 
 function gateOf({ plainHash, rateLimit, stop }: FlowJob): PlainGate {
@@ -145,11 +154,11 @@ async function collect(job: FlowJob, started: Started): Promise<FlowEnd> {
   const work = started.work.catch((error) => job.stop.fail(error));
   const all = Promise.all([started.dump.ended, started.compressor?.ended, work]);
   try {
-    const [dump, compressor] = await unlessStopped(signal, all);
+    const [dump, compressor] = await unlessStopped(signal, all).catch(async (error: unknown) => {
+      await Promise.race([all, sleep(GONE_AFTER_MS, undefined, { ref: false })]);
+      throw error;
+    });
     return flowEnd(started, dump, compressor);
-  } catch (error) {
-    await Promise.race([all, sleep(GONE_AFTER_MS, undefined, { ref: false })]);
-    throw error;
   } finally {
     signal.removeEventListener('abort', kill);
   }
@@ -166,8 +175,8 @@ function flowEnd({ gate }: Started, dump: Exit, compressor: Exit | undefined): F
   };
 }
 
-/** Throws unless both processes ended well. A dead compressor is the cause of the dump's SIGPIPE, not its victim (F3). */
-export function requireGoodEnds(end: FlowEnd, explain: (stderr: string) => Error | undefined): void {
+/** The exact plain bytes; throws unless both processes ended well. A dead compressor is the cause of the dump's SIGPIPE, not its victim (F3). */
+export function requireGoodEnds(end: FlowEnd, explain: (stderr: string) => Error | undefined): number {
   const { dump, compressor } = end;
   if (compressor !== undefined && !endedWell(compressor)) {
     throw new Failure('compressor_failed', describeExit(compressor), {
@@ -187,6 +196,7 @@ export function requireGoodEnds(end: FlowEnd, explain: (stderr: string) => Error
       remedy: 'Install zstd 1.4.4 or newer, or choose another compression.',
     });
   }
+  return end.plainBytes;
 }
 
 /** What the kernel says a process has read; undefined where it does not say. */

@@ -32,8 +32,8 @@ export async function transferDump(needs: Needs, job: TransferJob): Promise<Dump
   const sink = await openSink(needs, job);
   try {
     const end = await runFlow(needs, job, sink);
-    requireGoodEnds(end, (stderr) => session.explain(stderr));
-    const plainBytes = requirePlausible(end, request, sink.bytes());
+    const plainBytes = requireGoodEnds(end, (stderr) => session.explain(stderr));
+    requirePlausible({ ...end, plainBytes }, request, sink.bytes());
     await unlessStopped(stop.signal, sink.finish(plainBytes));
     const stored = await unlessStopped(stop.signal, writer.finish());
     const sha256 = end.plainSha256 === undefined ? {} : { sha256: end.plainSha256 };
@@ -71,8 +71,12 @@ async function runFlow(needs: Needs, job: TransferJob, sink: Sink): Promise<Flow
   }
 }
 
-function requirePlausible(end: FlowEnd, { sizeCap }: BackupRequest, received: number): number {
-  const plainBytes = end.plainBytes ?? 0;
+interface GoodEnd extends FlowEnd {
+  readonly plainBytes: number;
+}
+
+function requirePlausible(end: GoodEnd, { sizeCap }: BackupRequest, received: number): void {
+  const { plainBytes } = end;
   if (plainBytes === 0) {
     throw new Failure('dump_incomplete', 'The dump tool ended well but wrote nothing (F5).', {
       remedy: 'Check what the backup user may see, and the include and exclude lists.',
@@ -84,7 +88,6 @@ function requirePlausible(end: FlowEnd, { sizeCap }: BackupRequest, received: nu
       remedy: 'Run the backup again; if this repeats, report it.',
     });
   }
-  return plainBytes;
 }
 
 /** Where compressed bytes go: straight into parts, or through encryption, and past a parser where nobody can parse later. */

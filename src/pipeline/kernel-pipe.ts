@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Workbench } from '../engines/engine.ts';
@@ -27,13 +27,12 @@ let count = 0;
 
 /** Makes an outlet: a FIFO that is opened and unlinked at once; a plain stream where none can be made. */
 export async function openOutlet(bench: Workbench): Promise<Outlet> {
-  const program = MKFIFO.find((path) => existsSync(path));
   count += 1;
   const path = join(bench.folder, `pipe-${process.pid}-${count}`);
-  if (program === undefined || !endedWell(await run(bench.runner, { program, args: ['-m', '600', '--', path] }))) {
-    return plainOutlet();
+  for (const program of MKFIFO) {
+    if (endedWell(await run(bench.runner, { program, args: ['-m', '600', '--', path] }))) return fifoOutlet(path);
   }
-  return fifoOutlet(path);
+  return plainOutlet();
 }
 
 function plainOutlet(): Outlet {
@@ -86,14 +85,16 @@ function drainSocket(fd: number, consume: Consume): Promise<void> {
         const wait = consume(Buffer.from(buffer.buffer, buffer.byteOffset, length));
         if (wait === undefined) return true;
         socket.pause();
-        wait.then(
-          () => socket.resume(),
-          (error) => socket.destroy(error),
-        );
+        wait.then(() => socket.resume(), giveUp);
       } catch (error) {
-        socket.destroy(error instanceof Error ? error : new Error(String(error)));
+        giveUp(error);
       }
       return false;
+    }
+
+    function giveUp(error: unknown): void {
+      reject(error);
+      socket.destroy();
     }
   });
 }

@@ -51,7 +51,7 @@ export async function loadSigningKey(path: string): Promise<Signer | undefined> 
  */
 export function parseTrustedKeys(text: string): TrustedKeys {
   const pem = text.match(/-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g) ?? [];
-  const ssh = [...text.matchAll(/ssh-ed25519 ([A-Za-z0-9+/=]{68})/g)].map((match) => match[1] ?? '');
+  const ssh = text.match(/(?<=ssh-ed25519 )[A-Za-z0-9+/=]{68}/g) ?? [];
   const bare = text.match(/(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{43}=(?![A-Za-z0-9+/=])/g) ?? [];
   const keys = [...pem.map(rawOfPem), ...ssh.map(rawOfSsh), ...bare].filter((key) => key !== undefined);
   if (keys.length > 0) return [...new Set(keys)];

@@ -19,6 +19,7 @@ export type TrustedKeys = readonly string[];
 export interface Lease {
   readonly attempt: number;
   check(): Promise<void>;
+  /** Never rejects: what came of the run counts, and a marker that could not be taken away goes stale by itself. */
   release(): Promise<void>;
 }
 

@@ -1,4 +1,3 @@
-import { messageOf } from '../domain/failure.ts';
 import { backup } from './backup.ts';
 import { databaseFolder } from './layout.ts';
 import type { BackupRequest, Needs, TrustedManifest, VerifyOutcome, VerifyRequest } from './pipeline.ts';
@@ -28,9 +27,6 @@ export async function backUpAlone(needs: Needs, request: Omit<BackupRequest, 'le
   try {
     return await backup(needs, { ...request, lease });
   } finally {
-    // What came of the backup counts; a marker that could not be taken away goes stale by itself.
-    await lease.release().catch((error: unknown) => {
-      needs.bench.note(`The run marker could not be removed and keeps others out for 10 minutes: ${messageOf(error)}`);
-    });
+    await lease.release();
   }
 }

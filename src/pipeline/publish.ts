@@ -1,4 +1,4 @@
-import { Failure } from '../domain/failure.ts';
+import { Failure, messageOf } from '../domain/failure.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Lease, Needs } from './pipeline.ts';
 import type { Stop } from './stop.ts';
@@ -58,11 +58,12 @@ export async function cleanUp(cause: unknown, writer: VolumeWriter): Promise<unk
   if (cause instanceof ManifestInDoubt) return inDoubt(cause);
   const left = await writer.discard();
   if (left.length === 0) return cause;
-  const failure = cause instanceof Failure ? cause : undefined;
-  return new Failure(failure?.code ?? 'internal', cause instanceof Error ? cause.message : String(cause), {
+  const { code, message, remedy, details } =
+    cause instanceof Failure ? cause : new Failure('internal', messageOf(cause));
+  return new Failure(code, message, {
     cause,
-    remedy: `${failure?.remedy ?? ''} The next run removes what could not be removed now.`.trim(),
-    details: { ...failure?.details, leftovers: left },
+    remedy: `${remedy ?? ''} The next run removes what could not be removed now.`.trim(),
+    details: { ...details, leftovers: left },
   });
 }
 

@@ -75,5 +75,5 @@ function quoted(text: string): string {
 
 /** In fours, as people compare. */
 function grouped(hex: string): string {
-  return hex.match(/.{1,4}/g)?.join(' ') ?? hex;
+  return hex.replace(/.{4}(?=.)/g, '$& ');
 }

@@ -1,5 +1,6 @@
 import type { TableFacts } from '../domain/inventory.ts';
 import type { Origin, Plain } from '../engines/engine.ts';
+import { inventoryOf } from './compare.ts';
 import { originOf, storedPlain } from './decode.ts';
 import type { Needs, TrustedManifest } from './pipeline.ts';
 
@@ -28,8 +29,7 @@ export function storedSource(needs: Needs, manifest: TrustedManifest): RestoreSo
     recipients: body.encryption?.recipients ?? [],
     check: async () => {
       await storedPlain(needs, manifest, { onBytes }).check();
-      const { tables } = originOf(manifest).inventory ?? { tables: {} };
-      return tables;
+      return inventoryOf(body).tables;
     },
   };
 }

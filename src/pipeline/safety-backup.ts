@@ -38,7 +38,8 @@ export async function safetyBackup(needs: Needs, { target, lease, like }: Safety
   });
   const { status, reason } = await verify(needs, { manifest, level: 2, scratch: undefined, assertions: {} });
   if (status === 'good') return manifest;
-  throw new Failure('restore_refused', `The safety backup of ${target.database} is not good: ${reason ?? status}`, {
+  const why = [status, reason].filter((word) => word !== undefined).join(': ');
+  throw new Failure('restore_refused', `The safety backup of ${target.database} is not good: ${why}`, {
     remedy: 'Nothing was changed. Restore into a new database instead.',
   });
 }

@@ -128,7 +128,7 @@ interface Compared {
 }
 
 function finding(second: Parsed, { found, differences, notices, restoreSeconds }: Compared): Finding {
-  const all = { ...second, tables: found.tables, notices: [...(second.notices ?? []), ...notices], restoreSeconds };
+  const all = { ...second, tables: found.tables, notices: [...second.parsed.warnings, ...notices], restoreSeconds };
   if (differences.length === 0) return { ...all, reached: 3 };
   const lines = differences.slice(0, 3).map(differenceLine).join('; ');
   const more = differences.length > 3 ? `, and ${differences.length - 3} more` : '';

@@ -22,7 +22,7 @@ export interface Finding {
   /** Why it stopped below the level asked for, with nothing wrong. */
   readonly reason?: string;
   readonly parsed?: ParseReport;
-  readonly plainSha256?: string;
+  readonly plainSha256?: string | undefined;
   readonly tables?: Readonly<Record<string, TableFacts>>;
   readonly differences?: readonly Difference[];
   readonly notices?: readonly string[];
@@ -102,7 +102,7 @@ async function decodeAndParse(needs: Needs, request: VerifyRequest): Promise<Fin
   const parsed = await parseHashed(needs, plain, request).catch(unlessToolMissing);
   if ('missing' in parsed) return { ...(await reread(needs, manifest)), reason: parsed.missing };
   const differences = dumpDifferences(body, parsed);
-  const found = { parsed, tables: parsed.tables, notices: parsed.warnings, ...hashOf(plain.sha256()) };
+  const found = { parsed, tables: parsed.tables, notices: parsed.warnings, plainSha256: plain.sha256() };
   if (differences.length === 0) return { reached: 2, ...found };
   const reason = `The dump does not hold what its snapshot held: ${differences.slice(0, 3).map(differenceLine).join('; ')}.`;
   return { reached: 1, ...found, differences, wrong: { status: 'suspect', reason } };
@@ -151,10 +151,6 @@ async function parseHashed(needs: Needs, plain: StoredPlain, request: VerifyRequ
 function needsDigests({ level, manifest }: VerifyRequest): boolean {
   if (level === 3) return true;
   return Object.values(manifest.body.inventory.tables).some(({ digest }) => digest !== undefined);
-}
-
-function hashOf(sha256: string | undefined): { plainSha256?: string } {
-  return sha256 === undefined ? {} : { plainSha256: sha256 };
 }
 
 function outcomeOf({ manifest }: VerifyRequest, finding: Finding): VerifyOutcome {

@@ -16,8 +16,6 @@ export interface WriterOptions {
   readonly metadata: { readonly backup: string; readonly run: string; readonly attempt: string };
   /** Parts under way at once; one more buffer is being filled. */
   readonly inFlight?: number;
-  /** Told of every part that has landed. */
-  readonly landed?: (bytes: number) => void;
 }
 
 export interface StoredBytes {
@@ -103,12 +101,9 @@ export class VolumeWriter {
     const number = volume.parts;
     const flight = volume.upload
       .then((upload) => upload.part(number, body))
-      .then(
-        () => this.#options.landed?.(body.length),
-        (error) => {
-          this.#failed ??= { error };
-        },
-      )
+      .catch((error: unknown) => {
+        this.#failed ??= { error };
+      })
       .finally(() => {
         this.#flying.delete(flight);
         this.#pool.give(buffer);
