@@ -133,7 +133,6 @@ async function pourByChild(bench: Workbench, source: Bytes, { program, command }
   };
   const stop = () => void kill();
   bench.signal.addEventListener('abort', stop, { once: true });
-  if (bench.signal.aborted) stop();
   try {
     const [problem, decoder, exit] = await Promise.all([feed(zstd, source, kill), zstd.ended, consumer.ended]);
     bench.signal.throwIfAborted();
@@ -166,14 +165,14 @@ async function feed(
   source: Bytes,
   kill: () => Promise<void>,
 ): Promise<{ readonly error: unknown } | undefined> {
-  if (child.stdin === null) return undefined;
+  const { stdin } = child;
   let failed: { readonly error: unknown } | undefined;
   const checked = guarded(source, async (error) => {
     failed = { error };
     await kill();
   });
   try {
-    await pipeline(Readable.from(checked, { objectMode: false, highWaterMark: HIGH_WATER }), child.stdin);
+    await (stdin && pipeline(Readable.from(checked, { objectMode: false, highWaterMark: HIGH_WATER }), stdin));
   } catch {
     return failed;
   }

@@ -8,6 +8,7 @@ import { protect } from '../../src/pipeline/protect.ts';
 import { writeReport } from '../../src/pipeline/report.ts';
 import { takeRunMarker } from '../../src/pipeline/run-marker.ts';
 import { VolumeWriter } from '../../src/pipeline/volume-writer.ts';
+import type { Exit, Runner } from '../../src/process/child.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { realTools, type StubBench, type StubBenchOptions, stubBench } from '../support/pipeline-bench.ts';
 import { StubEngine } from '../support/stub-engine.ts';
@@ -82,7 +83,7 @@ describe('a backup', () => {
     ['handed over to zstd', {}],
     ['hashed on its way to zstd', { plainHash: true }],
     ['compressed in this process', { compression: { algorithm: 'gzip', level: 6 } }],
-  ] as const)('F1 fails where its program cannot be started (%s)', async (_name, request) => {
+  ] as const)('fails where its program cannot be started (%s)', async (_name, request) => {
     const made = bench({ tools: await realTools(), request });
     made.engine.dump = { command: { program: '/nowhere/pg_dump', args: [] } };
 
@@ -90,7 +91,28 @@ describe('a backup', () => {
     expect(made.storage.objects.size + made.storage.uploads.size).toBe(0);
   });
 
-  it('F58 stands where its run marker could not be removed', async () => {
+  it('that is cancelled while its pipe is being made ends what it starts', async () => {
+    const controller = new AbortController();
+    const ended: Promise<Exit>[] = [];
+    const runner = (real: Runner): Runner => ({
+      place: real.place,
+      start: (command, options) => {
+        if (command.program.endsWith('mkfifo')) controller.abort();
+        const child = real.start(command, options);
+        ended.push(child.ended);
+        return child;
+      },
+    });
+    const made = bench({ tools: await realTools(), runner });
+    made.engine.dump = { hang: true };
+    const needs = { ...made.needs, bench: { ...made.needs.bench, signal: controller.signal } };
+
+    await expect(backup(needs, made.request)).rejects.toMatchObject({ code: 'cancelled' });
+    expect((await Promise.all(ended)).map(({ signal }) => signal)).toContain('SIGTERM');
+    expect(made.storage.objects.size + made.storage.uploads.size).toBe(0);
+  });
+
+  it('stands where its run marker could not be removed', async () => {
     const made = bench();
     made.storage.hook = ({ name }) => {
       if (name === 'remove') throw new Failure('storage_denied', 'No permission to delete.');

@@ -144,6 +144,18 @@ describe('a stored backup', () => {
     }
   });
 
+  it.each(['gzip', 'none'] as const)(
+    'F70 is checked without a zstd program where it needs none (%s)',
+    async (algorithm) => {
+      const made = bench({ tools: await realTools(), request: { compression: { algorithm, level: 6 } } });
+      const manifest = await backup(made.needs, made.request);
+      const longer = withBody(manifest, { plain: { bytes: manifest.body.plain.bytes + 1 } });
+
+      await storedPlain(made.needs, manifest).check();
+      await expect(storedPlain(made.needs, longer).check()).rejects.toMatchObject({ code: 'backup_damaged' });
+    },
+  );
+
   it('is hashed also where a command reads it', async () => {
     const made = bench();
     const manifest = await backup(made.needs, made.request);
@@ -199,7 +211,7 @@ describe('a stored backup', () => {
     });
   });
 
-  it('F39 that was moved to an archive has to be thawed first', async () => {
+  it('that was moved to an archive has to be thawed first', async () => {
     const made = bench();
     const manifest = await backup(made.needs, made.request);
     const head = made.storage.head.bind(made.storage);
