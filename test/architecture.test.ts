@@ -51,7 +51,9 @@ describe('who may import whom', () => {
 
 describe('the environment', () => {
   it('is read in src/runtime/config.ts only', () => {
-    const readers = sources('src', 'cli', 'local', 'tasks').filter((file) => /\bprocess\s*\.\s*env\b/.test(read(file)));
+    const readers = sources('src', 'lambdas', 'cli', 'local', 'tasks').filter((file) =>
+      /\bprocess\s*\.\s*env\b/.test(read(file)),
+    );
 
     expect(readers).toEqual(['src/runtime/config.ts']);
   });
@@ -81,7 +83,7 @@ describe('the registries', () => {
 
 describe('a source file', () => {
   it('has at most 300 lines', () => {
-    const long = sources('src', 'cli', 'local', 'scripts', 'tasks').filter(
+    const long = sources('src', 'lambdas', 'cli', 'local', 'scripts', 'tasks').filter(
       (file) => read(file).split('\n').length > 301,
     );
 
@@ -89,7 +91,7 @@ describe('a source file', () => {
   });
 
   it('is not called utils, helpers, common or manager', () => {
-    const vague = sources('src', 'cli', 'local', 'scripts', 'tasks').filter((file) =>
+    const vague = sources('src', 'lambdas', 'cli', 'local', 'scripts', 'tasks').filter((file) =>
       /(^|\/|-)(utils?|helpers?|common|manager)(-|\.|\/)/.test(file),
     );
 

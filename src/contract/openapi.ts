@@ -10,8 +10,14 @@ const PROBLEMS = {
   404: 'Not found',
   409: 'Conflict',
   412: 'Changed in between',
+  413: 'Body too large',
+  415: 'Not JSON in UTF-8',
+  421: 'Not a name of this service',
   422: 'Refused by the database or the store',
+  428: 'Version missing',
   429: 'Too many requests',
+  500: 'A fault of ours',
+  503: 'Not ready',
 } as const;
 
 /** The contract as an OpenAPI 3.1 document. */
