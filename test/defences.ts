@@ -1,4 +1,5 @@
 import type { Defence } from './defences/defence.ts';
+import { doorDefences } from './defences/door.ts';
 import { mongodbDefences } from './defences/mongodb.ts';
 import { mysqlDefences } from './defences/mysql.ts';
 import { pipelineDefences } from './defences/pipeline.ts';
@@ -14,4 +15,5 @@ export const defences: readonly Defence[] = [
   ...postgresDefences,
   ...mysqlDefences,
   ...mongodbDefences,
+  ...doorDefences,
 ];

@@ -107,7 +107,7 @@ describe('a session', () => {
     ['another port of this machine', { origin: 'http://127.0.0.1:9999' }],
     ['a browser that says so', { 'sec-fetch-site': 'cross-site' }],
     ['nobody knows where', {}],
-  ])('F98 changes nothing when %s asks with it (CSRF)', async (_name, headers) => {
+  ])('changes nothing when %s asks with it (CSRF)', async (_name, headers) => {
     const cookie = cookieOf(await signIn(await tenant.link()));
 
     const answer = await service.ask({
@@ -139,7 +139,7 @@ describe('a session', () => {
 
 describe('a host', () => {
   it.each(['evil.example.org', 'localhost', '127.0.0.1', '127.0.0.1:80', '127.0.0.1:8080.evil.example.org', ''])(
-    'F88 that is not this service’s is refused: %j (DNS rebinding)',
+    'that is not this service’s is refused: %j (DNS rebinding)',
     async (host) => {
       const answer = await service.ask({ path: '/v1/me', headers: { host }, key: tenant.keys.owner });
 

@@ -170,7 +170,7 @@ describe('what it will not take', () => {
     expect(answer).toContain('application/problem+json');
   });
 
-  it('F88 a name that is not its own (DNS rebinding)', async () => {
+  it('a name that is not its own (DNS rebinding)', async () => {
     const answer = await ask(
       { path: '/v1/me', headers: { host: `evil.example.org:${server.port}` } },
       tenant.keys.owner,

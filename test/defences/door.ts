@@ -1,0 +1,60 @@
+import type { Defence } from './defence.ts';
+
+export const doorDefences: readonly Defence[] = [
+  {
+    fault: 'F96',
+    what: 'a token without the scope of an access token is refused',
+    file: 'src/operations/identity/access-token.ts',
+    remove: "!claims.data.scope.split(' ').includes(scope)",
+    put: 'false',
+    test: 'test/operations/identity/access-token.test.ts',
+  },
+  {
+    fault: 'F96',
+    what: 'a header that brings its own key is refused',
+    file: 'src/operations/identity/access-token.ts',
+    remove: 'if (!Header.safeParse(header).success) return undefined;',
+    put: '',
+    test: 'test/operations/identity/access-token.test.ts',
+  },
+  {
+    fault: 'F96',
+    what: 'the audience is compared',
+    file: 'src/operations/identity/access-token.ts',
+    remove: 'return aud === audience ||',
+    put: 'return aud !== undefined ||',
+    test: 'test/operations/identity/access-token.test.ts',
+  },
+  {
+    fault: 'T16',
+    what: 'a token has one spelling',
+    file: 'src/operations/identity/access-token.ts',
+    remove: '!parts.every(canonical)',
+    put: '!canonical',
+    test: 'test/operations/identity/access-token.test.ts',
+  },
+  {
+    fault: 'F87',
+    what: 'an address is checked before it is dialled',
+    file: 'src/platform/pinned-request.ts',
+    remove: 'requireDialable(host, addresses, rules.allowed)',
+    put: "addresses[0] ?? ''; void requireDialable",
+    test: 'test/platform/pinned-request.test.ts',
+  },
+  {
+    fault: 'F89',
+    what: 'no more than so much of an answer is read',
+    file: 'src/platform/pinned-request.ts',
+    remove: 'if (bytes > mostBytes)',
+    put: 'if (bytes < 0)',
+    test: 'test/platform/pinned-request.test.ts',
+  },
+  {
+    fault: 'F98',
+    what: 'the body of a request is bounded',
+    file: 'local/http-server.ts',
+    remove: 'if (bytes > MOST_BODY_BYTES) return undefined;',
+    put: '',
+    test: 'test/local/http-server.test.ts',
+  },
+];
