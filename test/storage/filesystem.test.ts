@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { openStorage } from '../../src/storage/registry.ts';
 import type { Storage } from '../../src/storage/storage.ts';
@@ -193,6 +194,46 @@ describe('a folder as a store', () => {
     await storage.put('one', Buffer.from('3'));
 
     expect(String((await storage.get('one'))?.body)).toBe('3');
+  });
+
+  it('F26 the lock of a process killed in the middle of a write is broken at once, by one of those that wait', async () => {
+    const { etag: before } = await storage.put('one', Buffer.from('1'));
+    const script = `
+      const { withKeyLock } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/storage/filesystem/key-lock.ts'))});
+      await withKeyLock(${JSON.stringify(join(root, '.locks'))}, 'one', () => process.kill(process.pid, 'SIGKILL'));`;
+    expect(() =>
+      execFileSync(process.execPath, ['--input-type=module', '-e', script], { env: {}, stdio: 'ignore' }),
+    ).toThrow();
+    expect(await readdir(join(root, '.locks'))).toHaveLength(1);
+
+    const began = performance.now();
+    const waiting = Array.from({ length: 8 }, () => open(root));
+    const outcomes = await Promise.allSettled(
+      waiting.map((each, n) => each.put('one', Buffer.from(`by ${n}`), { ifMatch: before })),
+    );
+    await Promise.all(waiting.map((each) => each.close()));
+
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(performance.now() - began).toBeLessThan(14_000);
+    expect(await readdir(join(root, '.locks'))).toEqual([]);
+  });
+
+  it('a living process keeps its lock, however many ask', async () => {
+    const { etag } = await storage.put('one', Buffer.from('1'));
+    const [name = ''] = await lockNames('one', etag);
+    const space = await readlink('/proc/self/ns/pid').catch(() => '');
+    await writeFile(join(root, '.locks', name), `${process.pid} ${hostname()} ${space}`);
+
+    let done = false;
+    const waiting = storage.put('one', Buffer.from('3')).then(() => {
+      done = true;
+    });
+    await sleep(300);
+    const early = done;
+    await rm(join(root, '.locks', name));
+    await waiting;
+
+    expect([early, done]).toEqual([false, true]);
   });
 
   it('F37 a folder that may not be written is named with the remedy', async () => {
