@@ -1,11 +1,15 @@
-import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
+import type { Encrypter } from 'age-encryption';
 import { Failure } from '../domain/failure.ts';
 import type { Secret } from '../domain/secret.ts';
 
 type Bytes = AsyncIterable<Uint8Array>;
 
+/** Its curves are big, and most backups need none. */
+const age = () => import('age-encryption');
+
 /** Encrypts a stream to age recipients (`age1…`). A Failure `usage` names a recipient that is none. */
 export async function* encrypted(source: Bytes, recipients: readonly string[]): AsyncGenerator<Uint8Array> {
+  const { Encrypter } = await age();
   const encrypter = new Encrypter();
   for (const recipient of recipients) addRecipient(encrypter, recipient);
   yield* iterate(await encrypter.encrypt(webStream(source)));
@@ -18,6 +22,7 @@ export async function* encrypted(source: Bytes, recipients: readonly string[]): 
 export async function* decrypted(source: Bytes, identities: readonly Secret[]): AsyncGenerator<Uint8Array> {
   const watched = rememberError(source);
   try {
+    const { Decrypter } = await age();
     const decrypter = new Decrypter();
     for (const identity of identities) decrypter.addIdentity(identity.reveal());
     yield* iterate(await decrypter.decrypt(webStream(watched.bytes)));
@@ -35,6 +40,7 @@ export async function canDecrypt(recipients: readonly string[], identities: read
 /** The public half of an age identity. A Failure `usage` when it is none; its text is never repeated. */
 export async function recipientOf(identity: Secret): Promise<string> {
   try {
+    const { identityToRecipient } = await age();
     return await identityToRecipient(identity.reveal());
   } catch {
     throw new Failure('usage', 'An age identity that was given cannot be read.', {

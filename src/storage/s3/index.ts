@@ -1,91 +1,82 @@
-import { Failure } from '../../domain/failure.ts';
-import { checkKey, checkPrefix } from '../key.ts';
-import { throwIfCancelled } from '../retrying.ts';
-import type * as Room from '../storage.ts';
+import type { PutOptions, ReadOptions, Stat, Storage, UnfinishedUpload } from '../storage.ts';
 import { PART_BYTES, type S3Config, type StorageContext } from '../store-config.ts';
-import { Calls } from './calls.ts';
-import { listObjects, listUploads } from './listing.ts';
-import { probeBucket } from './probe.ts';
-import { findObject, headObject, readKnown, readObject } from './reading.ts';
-import { abortMultipart, beginUpload } from './s3-upload.ts';
-import { putObject, type Removal, removeObject } from './writing.ts';
 
-/** `get` holds the object in memory; larger ones are read as a stream. */
-const MOST_WHOLE = 64 * 1024 * 1024;
-
-/** A bucket, or the part of one below a prefix, of AWS or of any store that speaks S3. */
-export function openS3(config: S3Config, context: StorageContext): Room.Storage {
-  return new S3Storage(config, context);
+/**
+ * A bucket, or the part of one below a prefix. The SDK is loaded when something is first asked of it: what writes to a
+ * folder pays neither time nor memory for it.
+ */
+export function openS3(config: S3Config, context: StorageContext): Storage {
+  return new S3OnDemand(config, context);
 }
 
-class S3Storage implements Room.Storage {
+class S3OnDemand implements Storage {
   readonly kind = 's3';
   readonly url: string;
-  readonly limits: Room.Storage['limits'];
-  readonly #calls: Calls;
+  readonly limits: Storage['limits'];
+  readonly #open: () => Promise<Storage>;
+  #opening: Promise<Storage> | undefined;
+  #opened: Storage | undefined;
 
   constructor(config: S3Config, context: StorageContext) {
     this.url = `s3://${config.bucket}${config.prefix === '' ? '' : `/${config.prefix}`}`;
     this.limits = { partBytes: context.partBytes ?? PART_BYTES, partsPerObject: config.partsPerObject };
-    this.#calls = new Calls(config, context);
+    this.#open = async () => {
+      const { openWork } = await import('./work.ts');
+      this.#opened = openWork(config, context, this);
+      return this.#opened;
+    };
   }
 
-  probe(): Promise<Room.Capabilities> {
-    return probeBucket(this.#calls, this);
+  async probe(): ReturnType<Storage['probe']> {
+    return (await this.#work()).probe();
   }
 
-  async put(key: string, body: Uint8Array, options: Room.PutOptions = {}): Promise<Room.Stat> {
-    return putObject(this.#calls, { key: checkKey(key), body, options });
+  async put(key: string, body: Uint8Array, options?: PutOptions): Promise<Stat> {
+    return (await this.#work()).put(key, body, options);
   }
 
-  async get(key: string, options: Room.ReadOptions = {}): ReturnType<Room.Storage['get']> {
-    const stat = await findObject(this.#calls, checkKey(key), options);
-    if (stat === undefined) return undefined;
-    const asked = (options.range?.end ?? stat.bytes) - (options.range?.start ?? 0);
-    if (Math.min(asked, stat.bytes) > MOST_WHOLE) {
-      throw new Failure('storage_unsupported', `The object ${key} is too large to be read at once.`, {
-        remedy: 'Read it as a stream.',
-      });
-    }
-    const pieces: Uint8Array[] = [];
-    for await (const piece of readKnown(this.#calls, stat, options.range)) pieces.push(piece);
-    return { body: Buffer.concat(pieces), stat };
+  async get(key: string, options?: ReadOptions): ReturnType<Storage['get']> {
+    return (await this.#work()).get(key, options);
   }
 
-  async head(key: string, versionId?: string): Promise<Room.Stat | undefined> {
-    return headObject(this.#calls, checkKey(key), versionId);
+  async head(key: string, versionId?: string): Promise<Stat | undefined> {
+    return (await this.#work()).head(key, versionId);
   }
 
-  async *read(key: string, options: Room.ReadOptions = {}): AsyncIterable<Uint8Array> {
-    yield* readObject(this.#calls, checkKey(key), options);
+  async *read(key: string, options?: ReadOptions): ReturnType<Storage['read']> {
+    yield* (await this.#work()).read(key, options);
   }
 
-  async *list(prefix: string): AsyncIterable<Room.ListedObject> {
-    yield* listObjects(this.#calls, checkPrefix(prefix));
+  async *list(prefix: string): ReturnType<Storage['list']> {
+    yield* (await this.#work()).list(prefix);
   }
 
-  async remove(key: string, options: Removal = {}): Promise<void> {
-    await removeObject(this.#calls, checkKey(key), options);
+  async remove(...given: Parameters<Storage['remove']>): Promise<void> {
+    return (await this.#work()).remove(...given);
   }
 
-  async upload(key: string, metadata: Readonly<Record<string, string>>): Promise<Room.Upload> {
-    throwIfCancelled(this.#calls.signal);
-    return beginUpload(this.#calls, { key: checkKey(key), metadata, limits: this.limits });
+  async upload(...given: Parameters<Storage['upload']>): ReturnType<Storage['upload']> {
+    return (await this.#work()).upload(...given);
   }
 
-  async *unfinishedUploads(prefix: string): AsyncIterable<Room.UnfinishedUpload> {
-    yield* listUploads(this.#calls, checkPrefix(prefix), { tidying: false });
+  async *unfinishedUploads(prefix: string): ReturnType<Storage['unfinishedUploads']> {
+    yield* (await this.#work()).unfinishedUploads(prefix);
   }
 
-  async abortUpload({ key, uploadId }: Room.UnfinishedUpload): Promise<void> {
-    await abortMultipart(this.#calls, checkKey(key), uploadId);
+  async abortUpload(upload: UnfinishedUpload): Promise<void> {
+    return (await this.#work()).abortUpload(upload);
   }
 
   clockOffsetMs(): number {
-    return this.#calls.clock.offsetMs;
+    return this.#opened?.clockOffsetMs() ?? 0;
   }
 
   async close(): Promise<void> {
-    this.#calls.close();
+    await (await this.#opening)?.close();
+  }
+
+  #work(): Promise<Storage> {
+    this.#opening ??= this.#open();
+    return this.#opening;
   }
 }

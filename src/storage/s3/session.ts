@@ -1,4 +1,4 @@
-import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import type { AssumeRoleCommandInput } from '@aws-sdk/client-sts';
 import { Failure } from '../../domain/failure.ts';
 import { Retrying } from '../retrying.ts';
 import type { AssumedRole, CredentialSource, RetryPolicy, StoreCredentials } from '../store-config.ts';
@@ -147,7 +147,29 @@ const LONGEST_SESSION_S = 3600;
 
 /** A source of sessions of an assumed role. One call is one AssumeRole; repeating it is the caller's part. */
 export function roleSource(role: AssumedRole, options: RoleOptions): CredentialSource {
-  const { region, base, endpoint, sessionName = 'database-dump', seconds = LONGEST_SESSION_S } = options;
+  const { sessionName = 'database-dump', seconds = LONGEST_SESSION_S } = options;
+  const input = {
+    RoleArn: role.arn,
+    RoleSessionName: sessionName,
+    DurationSeconds: Math.min(seconds, LONGEST_SESSION_S),
+    ...(role.externalId === undefined ? {} : { ExternalId: role.externalId }),
+  };
+  let assuming: ReturnType<typeof openSts> | undefined;
+  return async () => {
+    try {
+      assuming ??= openSts(options);
+      const assume = await assuming;
+      const { Credentials: given } = await assume(input);
+      return sessionOf(given);
+    } catch (error) {
+      throw roleFailure(error, role);
+    }
+  };
+}
+
+/** Loaded for those who have a role: most have none. */
+async function openSts({ region, base, endpoint }: RoleOptions) {
+  const { AssumeRoleCommand, STSClient } = await import('@aws-sdk/client-sts');
   const client = new STSClient({
     region,
     maxAttempts: 1,
@@ -155,20 +177,7 @@ export function roleSource(role: AssumedRole, options: RoleOptions): CredentialS
     ...(base === undefined ? {} : { credentials: async () => base() }),
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000, throwOnRequestTimeout: true },
   });
-  const input = {
-    RoleArn: role.arn,
-    RoleSessionName: sessionName,
-    DurationSeconds: Math.min(seconds, LONGEST_SESSION_S),
-    ...(role.externalId === undefined ? {} : { ExternalId: role.externalId }),
-  };
-  return async () => {
-    try {
-      const { Credentials: given } = await client.send(new AssumeRoleCommand(input));
-      return sessionOf(given);
-    } catch (error) {
-      throw roleFailure(error, role);
-    }
-  };
+  return (input: AssumeRoleCommandInput) => client.send(new AssumeRoleCommand(input));
 }
 
 interface GivenCredentials {
