@@ -4,6 +4,7 @@ import { MANIFEST_FORMAT, MANIFEST_VERSION, type ManifestBody } from '../domain/
 import type { DumpSession, Probe } from '../engines/engine.ts';
 import { type DumpedBytes, transferDump } from './dump-transfer.ts';
 import { backupFolder, databaseFolder, databaseId, MANIFEST_NAME } from './layout.ts';
+import { abortForsakenProbes } from './leftovers.ts';
 import type { BackupRequest, Needs, TrustedManifest } from './pipeline.ts';
 import { throttledProgress } from './progress.ts';
 import { cleanUp, publishManifest } from './publish.ts';
@@ -31,6 +32,7 @@ async function backupUnless(needs: Needs, request: BackupRequest, stop: Stop): P
   await request.lease.check();
   needs.progress({ phase: 'probe' });
   await needs.storage.probe();
+  await abortForsakenProbes(needs);
   stop.check();
   const probe = await needs.engine.probe(needs.bench, request.source);
   refuseObstacles(probe);

@@ -1,5 +1,7 @@
+import { Failure } from '../domain/failure.ts';
 import type { ListedObject, Storage, UnfinishedUpload } from '../storage/storage.ts';
-import { folderOf, MANIFEST_NAME, nameOf } from './layout.ts';
+import { folderOf, MANIFEST_NAME, nameOf, PROBE_FOLDER } from './layout.ts';
+import type { Needs } from './pipeline.ts';
 import { exactly } from './volumes.ts';
 
 /** What an unfinished run left in a store. */
@@ -47,6 +49,21 @@ export async function removeLeftovers(storage: Storage, { folder, run, note }: C
     if (stat === undefined) continue;
     await storage.remove(key, exactly(stat));
     note(`Removed ${key}: its run ended before the backup was complete.`);
+  }
+}
+
+/** A probe is over within minutes: what began longer ago was left by one that was killed. */
+const PROBE_MS = 3_600_000;
+
+/** Aborts what killed probes left unfinished. No run fails for it: a store that refuses keeps them until it does not. */
+export async function abortForsakenProbes({ storage, now }: Pick<Needs, 'storage' | 'now'>): Promise<void> {
+  const latest = now().getTime() + storage.clockOffsetMs() - PROBE_MS;
+  try {
+    for await (const upload of storage.unfinishedUploads(`${PROBE_FOLDER}/`)) {
+      if (upload.startedAt.getTime() < latest) await storage.abortUpload(upload);
+    }
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { Failure, messageOf } from '../domain/failure.ts';
+import { Failure, type FailureCode, messageOf } from '../domain/failure.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Lease, Needs } from './pipeline.ts';
 import type { Stop } from './stop.ts';
@@ -62,9 +62,15 @@ export async function cleanUp(cause: unknown, writer: VolumeWriter): Promise<unk
     cause instanceof Failure ? cause : new Failure('internal', messageOf(cause));
   return new Failure(code, message, {
     cause,
-    remedy: `${remedy ?? ''} The next run removes what could not be removed now.`.trim(),
+    remedy: `${remedy ?? ''} ${whoRemoves(code, left)}`.trim(),
     details: { ...details, leftovers: left },
   });
+}
+
+/** The next run learns from the marker what to remove, and a lost one is no longer ours. */
+function whoRemoves(code: FailureCode, left: readonly string[]): string {
+  if (code === 'lease_lost') return `Remove by hand what could not be removed now: ${left.join(', ')}.`;
+  return 'The next run removes what could not be removed now.';
 }
 
 function inDoubt(doubt: ManifestInDoubt): Failure {

@@ -46,8 +46,19 @@ async function verifyTwice(needs: Needs, request: VerifyRequest): Promise<Verify
   const finding = readWrong ? await find(quiet, request) : first;
   needs.bench.signal.throwIfAborted();
   const outcome = outcomeOf(request, finding);
-  await writeReport(needs, request, { outcome, values: finding.parsed?.values ?? {} });
+  try {
+    await writeReport(needs, request, { outcome, values: finding.parsed?.values ?? {} });
+  } catch (error) {
+    if (finding.wrong === undefined || needs.bench.signal.aborted) throw error;
+    return unreported(outcome, error);
+  }
   return outcome;
+}
+
+/** Nothing is called good without its report, but bad news is told even where it cannot be written down. */
+function unreported(outcome: VerifyOutcome, error: unknown): VerifyOutcome {
+  const notice = `The store took no report of this and may list the backup as before: ${messageOf(error)}`;
+  return { ...outcome, notices: [...outcome.notices, notice] };
 }
 
 async function find(needs: Needs, request: VerifyRequest): Promise<Finding> {

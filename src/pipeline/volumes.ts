@@ -69,14 +69,16 @@ function requireSame(volume: Volume, crc: string, seen: Stat | undefined): void 
   });
 }
 
-/** An upload that could not even be begun leaves nothing that we could name. */
+/** An upload that could not even be begun leaves nothing that we could name; a complete one has nothing to abort. */
 async function discard(storage: Storage, volume: Volume, backup: string): Promise<void> {
   const upload = await volume.upload.catch(() => undefined);
-  await upload?.abort();
   const { completed } = volume;
-  if (completed === undefined) return;
-  const stat = completed === 'asked' ? await ours(storage, volume, backup) : completed;
-  if (stat !== undefined) await storage.remove(volume.key, exactly(stat));
+  try {
+    if (completed === undefined || completed === 'asked') await upload?.abort();
+  } finally {
+    const stat = completed === 'asked' ? await ours(storage, volume, backup) : completed;
+    if (stat !== undefined) await storage.remove(volume.key, exactly(stat));
+  }
 }
 
 /** An object of someone else at that key is the reason we failed, and stays (F30). */

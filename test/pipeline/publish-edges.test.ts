@@ -122,6 +122,11 @@ describe('what a failed run leaves behind', () => {
       { code: 'internal', message: 'out of memory', remedy: expect.stringMatching(/^The next run/) },
       { leftovers: [VOLUME] },
     ],
+    [
+      new Failure('lease_lost', 'Another run has taken over.'),
+      { code: 'lease_lost', remedy: `Remove by hand what could not be removed now: ${VOLUME}.` },
+      { leftovers: [VOLUME] },
+    ],
   ])('is named in its failure where the store does not let it be removed (%s)', async (cause, failure, details) => {
     const { storage, writer } = await written();
     storage.hook = ({ name }) => {

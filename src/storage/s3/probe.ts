@@ -81,7 +81,13 @@ function isOther(code: string): boolean {
 
 async function tryUpload(storage: Storage, key: string): Promise<void> {
   const upload = await storage.upload(`${key}-parts`, { purpose: 'probe' });
-  await upload.abort();
+  try {
+    await upload.abort();
+  } catch (error) {
+    // The refusal is what the probe is for; one that passes is still no reason to leave the upload there.
+    await upload.abort().catch(() => undefined);
+    throw error;
+  }
 }
 
 async function readBack(storage: Storage, key: string, body: Uint8Array): Promise<void> {
