@@ -1,19 +1,20 @@
 import { Failure } from '../domain/failure.ts';
 import type { DumpSession, Origin, Probe } from '../engines/engine.ts';
 import { Channel } from './channel.ts';
+import type { DumpWriter } from './copies.ts';
 import { type FlowEnd, requireGoodEnds, startFlow } from './dump-flow.ts';
 import { canDecrypt, encrypted } from './encrypt.ts';
 import { type InStreamParse, startInStreamParse } from './in-stream-parse.ts';
 import type { Consume } from './kernel-pipe.ts';
-import type { BackupRequest, Needs } from './pipeline.ts';
+import type { BackupRequest, DumpNeeds } from './pipeline.ts';
 import { type Stop, unlessStopped } from './stop.ts';
-import type { StoredBytes, VolumeWriter } from './volume-writer.ts';
+import type { StoredBytes } from './volume-writer.ts';
 import { startWatchdog, tooBig } from './watchdog.ts';
 
 export interface TransferJob {
   readonly request: BackupRequest;
   readonly session: DumpSession;
-  readonly writer: VolumeWriter;
+  readonly writer: DumpWriter;
   readonly stop: Stop;
   readonly probe: Probe;
 }
@@ -27,7 +28,7 @@ export interface DumpedBytes {
 }
 
 /** Runs the dump into the writer. Resolves only when every process ended well and every part has landed. */
-export async function transferDump(needs: Needs, job: TransferJob): Promise<DumpedBytes> {
+export async function transferDump(needs: DumpNeeds, job: TransferJob): Promise<DumpedBytes> {
   const { request, session, stop, writer } = job;
   const sink = await openSink(needs, job);
   try {
@@ -45,7 +46,7 @@ export async function transferDump(needs: Needs, job: TransferJob): Promise<Dump
   }
 }
 
-async function runFlow(needs: Needs, job: TransferJob, sink: Sink): Promise<FlowEnd> {
+async function runFlow(needs: DumpNeeds, job: TransferJob, sink: Sink): Promise<FlowEnd> {
   const { request, session, stop, probe } = job;
   const { compression, rateLimit, plainHash } = request;
   const flow = await startFlow(needs.bench, {
@@ -101,7 +102,7 @@ interface Sink {
   fail(error: unknown): Promise<void>;
 }
 
-async function openSink(needs: Needs, job: TransferJob): Promise<Sink> {
+async function openSink(needs: DumpNeeds, job: TransferJob): Promise<Sink> {
   const { request, writer, stop } = job;
   if (request.recipients.length === 0) return directSink(writer, stop);
   const readable = await canDecrypt(request.recipients, needs.identities);
@@ -109,7 +110,7 @@ async function openSink(needs: Needs, job: TransferJob): Promise<Sink> {
   return encryptingSink(job, parse);
 }
 
-function directSink(writer: VolumeWriter, stop: Stop): Sink {
+function directSink(writer: DumpWriter, stop: Stop): Sink {
   let bytes = 0;
   return {
     parsed: false,
@@ -156,7 +157,7 @@ async function both(first: Promise<void>, second: Promise<void> | undefined): Pr
   await Promise.all([first, second]);
 }
 
-async function writeAll(source: AsyncIterable<Uint8Array>, writer: VolumeWriter): Promise<void> {
+async function writeAll(source: AsyncIterable<Uint8Array>, writer: DumpWriter): Promise<void> {
   for await (const chunk of source) await writer.write(chunk);
 }
 

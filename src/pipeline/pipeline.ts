@@ -46,6 +46,9 @@ export interface Needs {
   progress(event: Progress): void;
 }
 
+/** What concerns the source and not where its dump goes. */
+export type DumpNeeds = Omit<Needs, 'storage'>;
+
 export interface Compression {
   readonly algorithm: 'zstd' | 'gzip' | 'none';
   readonly level: number;
