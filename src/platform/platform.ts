@@ -17,8 +17,8 @@ export interface CredentialRequest {
   /** For the client's roles. */
   readonly externalId: string;
   readonly runId: string;
-  /** What was sealed earlier, for `sealed`. */
-  readonly sealed: Uint8Array | undefined;
+  /** What was sealed earlier and for what (`SealPurpose.what`), for `sealed`. */
+  readonly sealed: { readonly secret: Uint8Array; readonly what: string } | undefined;
   /** For an IAM token: whose login it is for. */
   readonly login: { readonly host: string; readonly port: number; readonly user: string };
 }
