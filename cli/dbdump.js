@@ -8,7 +8,6 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import v8 from 'node:v8';
 
 const OLDEST = [24, 12];
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -18,8 +17,6 @@ const bundle = path.join(here, '..', 'dist', 'dbdump.js');
 const entry = fs.existsSync(source) ? source : bundle;
 
 if (isNewEnough(process.versions.node)) {
-  // Bytes move in a few large buffers outside the heap; a young generation of 16 MiB would only cost memory.
-  v8.setFlagsFromString('--max-semi-space-size=1');
   import(pathToFileURL(entry).href).catch(explain);
 } else {
   startWithOwnNode();

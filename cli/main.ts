@@ -1,4 +1,4 @@
-import { keepCompiled } from '../src/process/compiled.ts';
+import { keepCompiled, saveMemory } from '../src/process/compiled.ts';
 import { hideTypedPasswords } from './database-argument.ts';
 
 const LINGER_MS = 3_000;
@@ -8,6 +8,7 @@ hideTypedPasswords(process.argv.slice(2), (title) => {
   process.title = title;
 });
 keepCompiled();
+saveMemory();
 
 const { main } = await import('./program.ts');
 await main(process.argv);
