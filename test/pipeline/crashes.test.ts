@@ -138,7 +138,7 @@ describe('crashes of a run', () => {
     expect(seen.before).toBeGreaterThan(points / 2);
     expect(seen.complete).toBeGreaterThan(0);
     console.log(`T1: ${points} crash points over ${steps} steps, seed ${seed}: ${JSON.stringify(seen)}`);
-  }, 900_000);
+  }, 7_200_000);
 
   describe('by SIGKILL', () => {
     const worker = join(folder, 'worker.mjs');
@@ -166,7 +166,7 @@ describe('crashes of a run', () => {
         expect([backups, leftovers, left.uploads]).toEqual([[], [], []]);
         if (setpriv !== undefined) expect(await alive(mark)).toBe('');
       }
-    }, 900_000);
+    }, 7_200_000);
   });
 });
 

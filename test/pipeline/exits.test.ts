@@ -39,7 +39,7 @@ describe('a dump that does not end well', () => {
 
     expect(wrong).toEqual([]);
     console.log(`T3: ${total}/${total} reported, seed ${seed}`);
-  }, 600_000);
+  }, 7_200_000);
 });
 
 async function attempt(dump: StubDump, request: Partial<BackupRequest>, tools: typeof noTools): Promise<string> {

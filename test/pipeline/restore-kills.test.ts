@@ -106,5 +106,5 @@ describe('a restore that is killed', () => {
 
     expect(seen.untouched).toBeGreaterThan(0);
     console.log(`T22: ${JSON.stringify(seen)}, seed ${seed}`);
-  }, 600_000);
+  }, 7_200_000);
 });

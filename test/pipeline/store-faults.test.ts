@@ -207,5 +207,5 @@ describe('faults of the store in a run', () => {
         throw new Error(`${JSON.stringify(pair)}: ${error.message}`, { cause: error });
       });
     }
-  }, 600_000);
+  }, 7_200_000);
 });

@@ -30,6 +30,7 @@ import {
   startMongoServer,
 } from '../../support/mongo-server/mongo-server.ts';
 import { describeWithMongoTools } from '../../support/mongo-tools.ts';
+import { sized } from '../../support/size.ts';
 
 const servers: MongoServer[] = [];
 let bench: MongoBench;
@@ -352,7 +353,7 @@ describeWithMongoTools('faults of MongoDB', () => {
     await fillSmall(source);
     const { bytes, origin } = await dumpAll(bench, mongoConnection(source));
     const original = await mongodb.inventory(bench, mongoConnection(source), 'digests');
-    const kills = process.env.DATABASE_DUMP_SOAK === undefined ? 25 : 500;
+    const kills = sized(25, 500);
     const outcomes = { complete: 0, marked: 0 };
     for (let kill = 0; kill < kills; kill += 1) {
       const target = await start();
@@ -372,7 +373,8 @@ describeWithMongoTools('faults of MongoDB', () => {
     }
 
     expect(outcomes.marked).toBeGreaterThan(0);
-  }, 120_000);
+    console.log(`T22: MongoDB: ${kills} kills: ${JSON.stringify(outcomes)}`);
+  }, 7_200_000);
 
   it('F20 F76 notices a restore tool that leaves a collection out and ends well', async () => {
     const [source, target] = [await start(), await start()];

@@ -177,7 +177,7 @@ describeWithMysql('names and passwords', (family) => {
 
     expect(passwords.length).toBeGreaterThanOrEqual(100);
     expect(failed).toEqual([]);
-  }, 120_000);
+  }, 7_200_000);
 
   it('M11 F81 T12 databases of any name are dumped and restored as what they are called', async () => {
     const admin = mysql.admin(server.bench);
@@ -204,7 +204,7 @@ describeWithMysql('names and passwords', (family) => {
 
     expect(failed).toEqual([]);
     expect(existsSync('/tmp/database-dump-m11')).toBe(false);
-  }, 240_000);
+  }, 7_200_000);
 
   it('T12 tables, columns and values of any name come back identical', async () => {
     const tables = names(sized(70, 2_000), 11);
@@ -239,7 +239,7 @@ describeWithMysql('names and passwords', (family) => {
     const copy = await mysql.inventory(server.bench, server.at('names copy'), 'digests');
     expect(Object.keys(copy.tables)).toHaveLength(tables.length + 4);
     expect(copy).toEqual(source);
-  }, 240_000);
+  }, 7_200_000);
 
   it('refuses a wrong password, an unknown database and a closed port by name, without the password', async () => {
     const wrong: readonly (readonly [Connection, string])[] = [
