@@ -34,8 +34,8 @@ function addBackup(rescue: Command): void {
     ).argParser(collectPair),
     new Option('--assert-file <file>', 'more of them, one NAME=SQL per line'),
     new Option('--type <type>', 'what to back up').choices(['full', 'schema', 'data']).default('full'),
-    new Option('--all-databases', 'every database of the server, and its roles and settings'),
-    new Option('--password-hashes', 'keep the password hashes of roles too'),
+    new Option('--all-databases', 'every database of the server, and its roles, accounts and settings'),
+    new Option('--password-hashes', 'keep the password hashes of roles and accounts too'),
     new Option('--include <table>', 'only this table or collection, with * and ? (repeatable)').argParser(collect),
     new Option('--exclude <table>', 'not this table or collection (repeatable)').argParser(collect),
     new Option('--compression <how>', 'zstd:1 to zstd:19, gzip:1 to gzip:9, or none')
@@ -129,6 +129,10 @@ function addRestore(rescue: Command): void {
     new Option('--role-map <old=new>', 'another role for owners, grants and definers (repeatable)').argParser(
       collectPair,
     ),
+    new Option(
+      '--globals',
+      "the server's roles, accounts and grants: makes what is missing, changes nothing that is there",
+    ).conflicts(['file', 'newName', 'swap', 'inPlace', 'only', 'roleMap', 'disconnect']),
     new Option('--plan', 'say what would happen; change nothing'),
   ];
   for (const option of options) command.addOption(option);

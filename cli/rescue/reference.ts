@@ -7,6 +7,8 @@ import type { Session } from './session.ts';
 export interface ReferenceOptions extends Pick<CommonOptions, 'acceptUnsigned' | 'confirm'> {
   readonly from: string;
   readonly reference: string;
+  /** `latest` is then the newest backup of roles and globals. */
+  readonly globals?: boolean;
 }
 
 export interface OpenedBackup {
@@ -21,8 +23,8 @@ export async function openBackup(session: Session, options: ReferenceOptions): P
   const storage = session.rescue.openStore(options.from);
   try {
     const trusted = await session.rescue.trusted();
-    const { acceptUnsigned } = options;
-    const summary = await findBackup({ storage, trusted, acceptUnsigned }, options.reference);
+    const { acceptUnsigned, globals = false } = options;
+    const summary = await findBackup({ storage, trusted, acceptUnsigned }, options.reference, { globals });
     const { manifest } = summary;
     requireSigned(manifest, options.confirm);
     const needs = await session.rescue.needs(session.rescue.engine(manifest.body.database.engine), storage);

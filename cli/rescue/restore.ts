@@ -12,6 +12,7 @@ import type { Outcome } from '../screen.ts';
 import { CommonOptions } from './global-options.ts';
 import { openBackup } from './reference.ts';
 import { tableRows, tablesSentence } from './report.ts';
+import { globalsOutcome } from './restore-globals.ts';
 import { runCommand, type Session } from './session.ts';
 
 const RestoreOptions = CommonOptions.extend({
@@ -29,6 +30,7 @@ const RestoreOptions = CommonOptions.extend({
   acl: z.boolean().default(true),
   roleMap: z.record(z.string(), z.string()).default({}),
   plan: z.boolean().default(false),
+  globals: z.boolean().default(false),
 });
 type RestoreOptions = z.infer<typeof RestoreOptions>;
 
@@ -57,12 +59,22 @@ async function restoreStored(session: Session, options: StoredOptions): Promise<
         remedy: `Give a ${needs.engine.label} target with --into.`,
       });
     }
+    if (options.globals) return await globalsOutcome({ needs, manifest, target: connection, apply: !options.plan });
+    refuseGlobals(manifest.body);
     const job = jobOf(options, connection, manifest.body.database.name);
     if (options.plan) return planOutcome(await planRestore(needs, manifest, job));
     return restoredOutcome(await restore(needs, manifest, job));
   } finally {
     await close();
   }
+}
+
+/** Roles belong to a whole server: nobody gets them into a database by mistake. */
+function refuseGlobals({ type, backup }: { readonly type: string; readonly backup: string }): void {
+  if (type !== 'globals') return;
+  throw new Failure('usage', `Backup ${backup} holds the roles and globals of a whole server, not a database.`, {
+    remedy: 'Add --globals to make those that the target lacks; --plan shows them first.',
+  });
 }
 
 /** A dump that is not ours has no store: its marker and the safety backup live in the data folder. */

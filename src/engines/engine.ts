@@ -148,6 +148,23 @@ export interface RestoreReport {
   readonly accounted: readonly string[];
 }
 
+/** One thing of a whole server: a role, an account, a membership, a grant. */
+export interface GlobalsItem {
+  /** `role app`, `member app of readers`, `user app@%`, `grants of app@%`. */
+  readonly name: string;
+  /** `missing`: it would be made. `exists`: it was there before and stays as it is. `refused`: it is not there afterwards. */
+  readonly outcome: 'missing' | 'restored' | 'exists' | 'refused';
+  /** One sentence where there is more to know; for what was refused, why, and the statement to run by hand where there is one. */
+  readonly detail: string;
+}
+
+export interface GlobalsJob {
+  readonly origin: Origin;
+  readonly target: Connection;
+  /** False: says what would be done, and leaves the server as it was. */
+  readonly apply: boolean;
+}
+
 /** A throwaway server of the right flavour and major, reachable only from this machine. */
 export interface Scratch {
   /** A superuser's connection to an empty database. */
@@ -221,6 +238,13 @@ export interface Engine {
     plain: Plain,
     job: { readonly origin: Origin; readonly request: RestoreRequest },
   ): Promise<RestoreReport>;
+  /** The flavour that a foreign dump's first bytes name, as in `Origin`; empty where they name none. */
+  recognise(plain: Plain): Promise<string>;
+  /**
+   * Makes what is missing on a server of what a `globals` dump holds. Never changes or drops what is there, and gives
+   * nothing to an account that was there before. One item for each thing in the dump, none silent.
+   */
+  restoreGlobals(bench: Workbench, plain: Plain, job: GlobalsJob): Promise<readonly GlobalsItem[]>;
   /** Schema always; content digests where asked. */
   inventory(bench: Workbench, source: Connection, content: 'counts' | 'digests'): Promise<Inventory>;
   /** Rows of one user-written query, as text, for assertions at level 3. */

@@ -32,9 +32,9 @@ export async function listBackups(needs: ListNeeds): Promise<readonly BackupSumm
   return (await surveyStore(needs)).backups;
 }
 
-/** Reads every manifest and the reports that decide its status. */
-export async function surveyStore(needs: ListNeeds): Promise<StoreSurvey> {
-  const folders = await runFolders(needs);
+/** Reads every manifest and the reports that decide its status; of the keys with a prefix only, where one is given. */
+export async function surveyStore(needs: ListNeeds, prefix = ''): Promise<StoreSurvey> {
+  const folders = await runFolders(needs, prefix);
   const backups: BackupSummary[] = [];
   const problems: StoreProblem[] = [];
   const leftovers: ListedObject[] = [];
@@ -58,6 +58,8 @@ export async function surveyStore(needs: ListNeeds): Promise<StoreSurvey> {
 export interface FindOptions {
   /** `newest` also finds one that was never verified; `good` only falls back to such a one. */
   readonly prefer?: 'good' | 'newest';
+  /** `latest` is the newest one of a server's roles and globals, where the store holds those of one server. */
+  readonly globals?: boolean;
 }
 
 /**
@@ -70,6 +72,7 @@ export async function findBackup(
   options: FindOptions = {},
 ): Promise<BackupSummary> {
   const survey = await surveyStore(needs);
+  if (reference === 'latest' && options.globals === true) return latestGlobals(survey);
   if (reference === 'latest' || reference.startsWith('latest:')) {
     return latest(survey, reference.slice('latest:'.length), options.prefer ?? 'good');
   }
@@ -98,6 +101,24 @@ function latest(survey: StoreSurvey, name: string, prefer: 'good' | 'newest'): B
   return found;
 }
 
+/** Roles have no database's name: servers are told apart by their id. */
+function latestGlobals(survey: StoreSurvey): BackupSummary {
+  const backups = survey.backups.filter(({ manifest }) => manifest.body.type === 'globals');
+  const servers = new Map(backups.map(({ manifest }) => [manifest.body.database.id, manifest.body.database]));
+  if (servers.size > 1) {
+    const places = [...servers.values()].map(({ host, port }) => `${host}:${port}`);
+    throw new Failure('usage', `The store holds roles of ${servers.size} servers: ${places.join(', ')}.`, {
+      remedy: 'Give the backup by its name; dbdump rescue list shows them.',
+    });
+  }
+  if (backups.length === 0) {
+    throw new Failure('not_found', 'The store holds no backup of roles and globals.', {
+      remedy: 'They are saved by dbdump rescue backup --all-databases.',
+    });
+  }
+  return latest({ ...survey, backups }, '', 'good');
+}
+
 function startsWith({ body }: TrustedManifest, reference: string): boolean {
   return reference !== '' && body.backup.startsWith(reference);
 }
@@ -118,9 +139,9 @@ function snapshotOf({ manifest }: BackupSummary): string {
 type Objects = Map<string, ListedObject>;
 
 /** Run folders and what lies in them, reports included under `reports/<name>`. */
-async function runFolders({ storage }: ListNeeds): Promise<Map<string, Objects>> {
+async function runFolders({ storage }: ListNeeds, prefix: string): Promise<Map<string, Objects>> {
   const folders = new Map<string, Objects>();
-  for await (const object of storage.list('')) {
+  for await (const object of storage.list(prefix)) {
     const folder = folderOf(object.key);
     const inReports = nameOf(folder) === REPORTS_FOLDER;
     const run = inReports ? folderOf(folder) : folder;

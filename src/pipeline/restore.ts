@@ -26,7 +26,7 @@ export async function planRestore(needs: Needs, manifest: TrustedManifest, job: 
 
 /** The same for a dump that this product did not make. */
 export async function planRestorePlain(needs: Needs, dump: ForeignDump, job: RestoreJob): Promise<RestorePlan> {
-  return plan(needs, foreignSource(needs, dump.plain, dump.origin), job);
+  return plan(needs, foreignSource(needs, dump.plain, await recognised(needs, dump)), job);
 }
 
 /** A dump of unknown making. */
@@ -47,7 +47,13 @@ export async function restore(needs: Needs, manifest: TrustedManifest, job: Rest
 
 /** Restores a dump that this product did not make. Its own parser, reading to the end, is all that vouches for it. */
 export async function restorePlain(needs: Needs, dump: ForeignDump, job: RestoreJob): Promise<RestoreOutcome> {
-  return restoreFrom(needs, job, (quiet) => foreignSource(quiet, dump.plain, dump.origin));
+  const origin = await recognised(needs, dump);
+  return restoreFrom(needs, job, (quiet) => foreignSource(quiet, dump.plain, origin));
+}
+
+/** A dump of the wrong flavour is refused by the plan, before anything is written: so it is asked for its own first. */
+async function recognised({ engine }: Needs, { plain: dump, origin }: ForeignDump): Promise<Origin> {
+  return origin.flavour === '' ? { ...origin, flavour: await engine.recognise(dump) } : origin;
 }
 
 type Open = (needs: Needs) => RestoreSource;

@@ -8,6 +8,7 @@ import type {
   DatabaseAdmin,
   DumpSession,
   Engine,
+  GlobalsItem,
   ParseReport,
   Plain,
   PlanItem,
@@ -189,6 +190,20 @@ export class StubEngine implements Engine {
     const file = join(bench.folder, `restored-${this.#files}`);
     await plain.into({ program: '/bin/sh', args: ['-c', 'exec cat > "$1"', 'sh', file] });
     yield* createReadStream(file);
+  }
+
+  async recognise() {
+    return '';
+  }
+
+  /** What was asked of it, in order. */
+  readonly globalsAsked: boolean[] = [];
+  globals: GlobalsItem[] = [];
+
+  async restoreGlobals(_bench: unknown, plain: Plain, { apply }: { apply: boolean }) {
+    await readDump(plain.bytes());
+    this.globalsAsked.push(apply);
+    return this.globals;
   }
 
   async inventory(_bench: unknown, source: Connection, content: 'counts' | 'digests'): Promise<Inventory> {

@@ -11,8 +11,8 @@ import { explainTool } from './failures.ts';
 import { readServer } from './probe.ts';
 import { requireTool } from './tools.ts';
 
-const USERS = 'system.users';
-const ROLES = 'system.roles';
+export const USERS = 'system.users';
+export const ROLES = 'system.roles';
 
 /**
  * Users and roles of the server: mongodump of the database `admin`. A user's document holds the password's hash, so users

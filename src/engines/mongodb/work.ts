@@ -3,6 +3,7 @@ import type { Origin, Scratch, Workbench } from '../engine.ts';
 import type { EngineWork } from '../on-demand.ts';
 import { admin } from './admin.ts';
 import { openDump } from './dump.ts';
+import { restoreGlobals } from './globals-restore.ts';
 import { inventory } from './inventory.ts';
 import { parse } from './parse.ts';
 import { plan } from './plan.ts';
@@ -10,7 +11,20 @@ import { probe } from './probe.ts';
 import { query } from './query.ts';
 import { restore } from './restore.ts';
 
-export const work: EngineWork = { probe, openDump, parse, plan, restore, inventory, query, admin, scratch };
+export const work: EngineWork = {
+  probe,
+  openDump,
+  parse,
+  plan,
+  restore,
+  // There is one flavour; its reader checks the rest.
+  recognise: async () => '',
+  restoreGlobals,
+  inventory,
+  query,
+  admin,
+  scratch,
+};
 
 /** A server is not started by us: no licence lets us hand one out, and none was at hand to test against. */
 async function scratch(_bench: Workbench, origin: Origin): Promise<Scratch> {

@@ -3,6 +3,7 @@ import type { Inventory } from '../../domain/inventory.ts';
 import type { Connection, DumpRequest, DumpSession, Workbench } from '../engine.ts';
 import { type DumpParts, dumpCommand } from './commands.ts';
 import { catalogueDigest, DumpWatch } from './dump-watch.ts';
+import { openGlobals } from './globals/dump.ts';
 import { baseTables, digestContent, keepsHistory } from './inventory.ts';
 import { contentWarnings, outsideSnapshot, requireSupported } from './probe.ts';
 import { chooseProgram } from './programs.ts';
@@ -15,6 +16,7 @@ import { matchesPattern } from './sql-text.ts';
  * moment; so nothing is stopped, every table is `uncounted`, and row counts come from the decoded dump.
  */
 export async function openDump(bench: Workbench, source: Connection, request: DumpRequest): Promise<DumpSession> {
+  if (request.type === 'globals') return openGlobals(bench, source, request);
   if (source.database === '') throw noDatabase();
   const server = await openServer(source, bench.signal);
   try {

@@ -10,7 +10,7 @@ export const mysql: Engine = onDemand(
     schemes: ['mysql:', 'mariadb:'],
     defaultPort: 3306,
     options: [],
-    types: ['full', 'schema', 'data'],
+    types: ['full', 'schema', 'data', 'globals'],
     extension: 'sql',
     registration,
   },

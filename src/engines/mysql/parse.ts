@@ -3,6 +3,7 @@ import type { Inventory, TableFacts } from '../../domain/inventory.ts';
 import type { Origin, ParseReport, Plain, Workbench } from '../engine.ts';
 import { type ContentTally, contentTally } from './content-digest.ts';
 import { DumpScanner, type Piece } from './dump-scanner.ts';
+import { parseAccounts } from './globals/script.ts';
 import type { Family } from './option-file.ts';
 import { type Meaning, meaningOf } from './statement.ts';
 
@@ -16,6 +17,7 @@ const SHOWN = 5;
  * Throws `dump_incomplete` where it was cut or lacks something, `backup_damaged` where it is no dump.
  */
 export async function parseDump(bench: Workbench, plain: Plain, origin: Origin): Promise<ParseReport> {
+  if (origin.type === 'globals') return parseAccounts(plain, origin);
   const reader = dumpReader(familyOfOrigin(origin));
   for await (const chunk of plain.bytes()) {
     bench.signal.throwIfAborted();

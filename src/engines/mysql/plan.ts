@@ -25,12 +25,17 @@ export async function planRestore(
   ]);
 }
 
+/** Each family's dump holds what the other stops at, often after its first tables: refused before anything is written. */
 function familyItem(origin: Origin, { flavour }: Server): PlanItem {
+  if (origin.flavour === '') {
+    const detail = `The dump does not say whose it is; what ${flavour} does not know ends the restore.`;
+    return { name: 'family', ok: false, detail, blocks: false };
+  }
   const ok = familyOfOrigin(origin) === flavour;
   const detail = ok
     ? `${flavour} to ${flavour}`
-    : `The dump is ${origin.flavour}'s and the target is ${flavour}: what the target does not know ends the restore. Restore into ${origin.flavour} to be sure.`;
-  return { name: 'family', ok, detail, blocks: false };
+    : `The dump is ${origin.flavour}'s and the target is ${flavour}, which does not take all of it: restore into ${origin.flavour}.`;
+  return { name: 'family', ok, detail, blocks: !ok };
 }
 
 function versionItem(origin: Origin, { flavour, version }: Server): PlanItem {

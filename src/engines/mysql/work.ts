@@ -2,10 +2,12 @@ import { Failure, messageOf } from '../../domain/failure.ts';
 import type { EngineWork } from '../on-demand.ts';
 import { databaseAdmin } from './admin.ts';
 import { openDump } from './dump-session.ts';
+import { restoreGlobals } from './globals/restore.ts';
 import { readInventory } from './inventory.ts';
 import { parseDump } from './parse.ts';
 import { planRestore } from './plan.ts';
 import { probeServer } from './probe.ts';
+import { recognise } from './recognise.ts';
 import { restoreDump } from './restore.ts';
 import { startScratch } from './scratch.ts';
 import { withServer } from './server.ts';
@@ -16,6 +18,8 @@ export const work: EngineWork = {
   parse: parseDump,
   plan: planRestore,
   restore: restoreDump,
+  recognise,
+  restoreGlobals,
   inventory: readInventory,
   admin: databaseAdmin,
   scratch: startScratch,

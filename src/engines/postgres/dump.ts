@@ -5,7 +5,7 @@ import { authorityFile } from './authority-file.ts';
 import { dumpCommand } from './commands.ts';
 import { readContents } from './contents.ts';
 import { explainDump, lockedFailure } from './explain.ts';
-import { openGlobals } from './globals.ts';
+import { openGlobals } from './globals/dump.ts';
 import { endDump, endLeftovers } from './leftovers.ts';
 import { requireOneBackend } from './pooler.ts';
 import { clientFor } from './programs.ts';

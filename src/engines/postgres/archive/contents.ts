@@ -34,7 +34,10 @@ export function collectContents(digests: boolean): ArchiveContents {
       if (entry.kind === 'TABLE DATA' && !compressed) rows = rowCollector(entry, digests, reordered);
     },
     largeObject: (id) => objects.begin(id),
-    piece: (bytes) => (rows === undefined ? objects.add(bytes) : rows.add(bytes)),
+    piece: (bytes, start, end) => {
+      if (rows === undefined) objects.add(bytes.subarray(start, end));
+      else rows.add(bytes, start, end);
+    },
     largeObjectEnd: () => objects.end(),
     finish(entry) {
       if (rows !== undefined) tables[shownQualified(entry.schema, entry.tag)] = rows.end();
@@ -47,7 +50,7 @@ export function collectContents(digests: boolean): ArchiveContents {
 }
 
 interface RowCollector {
-  add(bytes: Buffer): void;
+  add(bytes: Buffer, start: number, end: number): void;
   end(): TableFacts;
 }
 
@@ -57,7 +60,7 @@ function rowCollector(entry: TocEntry, digests: boolean, reordered: ReadonlySet<
   const take = order === undefined ? digest?.add : (line: Buffer) => digest?.add(inOrder(line, order));
   const lines = new CopyLines(digest === undefined ? undefined : take);
   return {
-    add: (bytes) => lines.push(bytes),
+    add: (bytes, start, end) => lines.push(bytes, start, end),
     end() {
       if (!lines.ended) throw cutShort(`the rows of ${entry.tag} have no end mark`);
       return digest === undefined ? { rows: lines.lines } : { rows: lines.lines, digest: digest.hex() };

@@ -19,30 +19,39 @@ export class CopyLines {
     return this.#ended && this.#carry.length === 0;
   }
 
-  push(piece: Buffer): void {
-    let start = 0;
-    for (;;) {
-      const end = piece.indexOf(NEWLINE, start);
+  /** Takes the bytes from `from` up to `until`. */
+  push(bytes: Buffer, from = 0, until = bytes.length): void {
+    // Dumps come a row to a piece: the search must not run on through what follows.
+    const within = bytes[until - 1] === NEWLINE || until === bytes.length ? bytes : bytes.subarray(0, until);
+    let start = from;
+    while (start < until) {
+      const end = within.indexOf(NEWLINE, start);
       if (end < 0) break;
-      this.#line(piece.subarray(start, end));
+      if (this.#carry.length === 0) this.#line(within, start, end);
+      else this.#carried(within.subarray(start, end));
       start = end + 1;
     }
-    // The piece's memory is reused.
-    if (start < piece.length) this.#carry.push(Buffer.from(piece.subarray(start)));
+    // The memory is reused.
+    if (start < until) this.#carry.push(Buffer.from(within.subarray(start, until)));
   }
 
-  #line(end: Buffer): void {
-    const line = this.#carry.length === 0 ? end : Buffer.concat([...this.#carry, end]);
+  #carried(rest: Buffer): void {
+    const line = Buffer.concat([...this.#carry, rest]);
     this.#carry = [];
+    this.#line(line, 0, line.length);
+  }
+
+  #line(bytes: Buffer, start: number, end: number): void {
     if (this.#ended) {
-      if (line.length > 0) this.#ended = false;
+      if (end > start) this.#ended = false;
       return;
     }
-    if (line.length === 2 && line[0] === BACKSLASH && line[1] === DOT) {
+    if (end - start === 2 && bytes[start] === BACKSLASH && bytes[start + 1] === DOT) {
       this.#ended = true;
       return;
     }
     this.lines += 1;
-    this.#onLine?.(line);
+    // Most often nobody wants it: no object for it then.
+    if (this.#onLine !== undefined) this.#onLine(bytes.subarray(start, end));
   }
 }

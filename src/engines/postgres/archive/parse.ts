@@ -3,10 +3,10 @@ import type { Exit } from '../../../process/child.ts';
 import { describeExit, endedWell, run } from '../../../process/run.ts';
 import type { Origin, ParseReport, Plain, Workbench } from '../../engine.ts';
 import { readThroughCommand } from '../commands.ts';
+import { parseGlobals } from '../globals/parse.ts';
 import { clientFor, majorOf } from '../programs.ts';
 import { collectContents } from './contents.ts';
 import { cutShort, damaged } from './fields.ts';
-import { parseGlobals } from './globals-script.ts';
 import { ArchiveScanner } from './scanner.ts';
 import { countByScript } from './script-counts.ts';
 import { MAGIC } from './toc.ts';
@@ -19,7 +19,7 @@ const OLDEST_READER = 14;
  * which counts and digests rows and is content with nothing but the exact end.
  */
 export async function parse(bench: Workbench, plain: Plain, wish: Origin): Promise<ParseReport> {
-  if (wish.type === 'globals') return parseGlobals(plain);
+  if (wish.type === 'globals') return parseGlobals(plain, wish);
   const tool = clientFor(bench.tools, 'pg_restore', majorOf(wish.toolVersion) || OLDEST_READER);
   const digests = wish.digests !== false;
   const contents = collectContents(digests);

@@ -8,7 +8,8 @@ export interface ArchiveListener {
   /** Data of an entry begin: rows, or large objects one by one. */
   begin?(entry: TocEntry): void;
   largeObject?(id: number): void;
-  piece?(bytes: Buffer): void;
+  /** Data, from `start` up to `end`; the bytes may be reused afterwards. */
+  piece?(bytes: Buffer, start: number, end: number): void;
   largeObjectEnd?(): void;
   finish?(entry: TocEntry): void;
 }
@@ -134,7 +135,7 @@ export class ArchiveScanner {
   #readBytes(buffer: Buffer, at: number): number {
     const length = Math.min(this.#left, buffer.length - at);
     if (length === 0) return 0;
-    this.#listener.piece?.(buffer.subarray(at, at + length));
+    this.#listener.piece?.(buffer, at, at + length);
     this.#left -= length;
     if (this.#left === 0) this.#state = 'length';
     return length;

@@ -1,21 +1,11 @@
-import { hash } from 'node:crypto';
-import type { Connection, DumpRequest, DumpSession, Workbench } from '../engine.ts';
-import { authorityFile } from './authority-file.ts';
-import { globalsCommand } from './commands.ts';
-import { explainDump } from './explain.ts';
-import { clientFor } from './programs.ts';
-import { readVersion } from './server-version.ts';
-import { applicationName, type Session, withSession } from './session.ts';
-
-const ROLES = `select 'role ' || rolname as entry, jsonb_build_array(rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin,
-    rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil, rolconfig)::text as body
-  from pg_roles where rolname !~ '^pg_'
-  union all
-  select 'member ' || pg_get_userbyid(member) || ' of ' || pg_get_userbyid(roleid), jsonb_build_array(admin_option)::text
-  from pg_auth_members where pg_get_userbyid(roleid) !~ '^pg_' or pg_get_userbyid(member) !~ '^pg_'
-  union all
-  select 'tablespace ' || spcname, jsonb_build_array(pg_get_userbyid(spcowner), spcoptions)::text
-  from pg_tablespace where spcname !~ '^pg_'`;
+import type { Connection, DumpRequest, DumpSession, Workbench } from '../../engine.ts';
+import { authorityFile } from '../authority-file.ts';
+import { globalsCommand } from '../commands.ts';
+import { explainDump } from '../explain.ts';
+import { clientFor } from '../programs.ts';
+import { readVersion } from '../server-version.ts';
+import { applicationName, type Session, withSession } from '../session.ts';
+import { readObjects } from './read-objects.ts';
 
 /** Roles, memberships and tablespaces of the server; pg_dumpall writes them as SQL. */
 export async function openGlobals(bench: Workbench, server: Connection, request: DumpRequest): Promise<DumpSession> {
@@ -55,10 +45,7 @@ export async function openGlobals(bench: Workbench, server: Connection, request:
 }
 
 async function readGlobals(session: Session) {
-  const objects: Record<string, string> = {};
-  for (const { entry, body } of await session.rows(ROLES)) {
-    if (typeof entry === 'string') objects[entry] = hash('sha256', body ?? '', 'hex').slice(0, 16);
-  }
+  const objects = await readObjects(session);
   const [row] = await session.rows('select clock_timestamp()::text as at');
   const { version, major } = await readVersion(session);
   return { objects, version, major, at: new Date(row?.at ?? Number.NaN), serverOptions: session.serverOptions };
