@@ -95,6 +95,8 @@ export interface CatalogTables {
     enabled: Generated<boolean>;
     last_slot: MaybeAt;
     next_slot: MaybeAt;
+    /** When that slot is due: later than the slot by its delay within the window. */
+    next_due: MaybeAt;
     created_at: MadeAt;
     version: Count;
   };
@@ -166,6 +168,9 @@ export interface CatalogTables {
     name: string;
     settings: Json<Record<string, unknown>>;
     sealed_secret: Buffer | null;
+    /** The secret before it, which signs too until then. */
+    sealed_previous: ColumnType<Buffer | null, Buffer | null | undefined, Buffer | null>;
+    previous_until: MaybeAt;
     enabled: Generated<boolean>;
     created_at: MadeAt;
     version: Count;
@@ -181,6 +186,17 @@ export interface CatalogTables {
     last_error: string | null;
     created_at: MadeAt;
     delivered_at: MaybeAt;
+  };
+  alarms: Owned & {
+    event: string;
+    /** `schedule <id>`: what it is about, with its event the name of the condition. */
+    subject: string;
+    /** One line for people. */
+    about: string;
+    severity: string;
+    data: Json<Record<string, unknown>>;
+    opened_at: At;
+    closed_at: MaybeAt;
   };
   audit_events: {
     tenant_id: string;

@@ -3,6 +3,7 @@ import cronstrue from 'cronstrue';
 import { Failure } from './failure.ts';
 
 const LONGEST_PATTERN = 120;
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Patterns may skip this many local times (all inside one gap) before the next instant is found. */
 const SEARCH_LIMIT = 5_000;
@@ -108,8 +109,7 @@ function parse(pattern: string): Cron {
 export function nextRuns({ pattern, zone }: CronRule, after: Date, count: number): Date[] {
   const cron = parse(pattern);
   const result: Date[] = [];
-  // Started a day early: a skipped or repeated local time may map to an instant later than its neighbours'.
-  let wall: Date | null = new Date(wallClock(after, zone).getTime() - DAY_MS);
+  let wall: Date | null = new Date(wallClock(after, zone).getTime() - leadMs(after, zone));
   for (let tries = 0; tries < SEARCH_LIMIT && result.length < count; tries += 1) {
     wall = cron.nextRun(wall);
     if (wall === null) break;
@@ -117,6 +117,34 @@ export function nextRuns({ pattern, zone }: CronRule, after: Date, count: number
     if (instant > after && instant.getTime() !== result.at(-1)?.getTime()) result.push(instant);
   }
   return result;
+}
+
+/** Around a change of clocks the search starts a day early: a local time that is skipped or repeated is not where it seems. */
+function leadMs(after: Date, zone: string): number {
+  const at = after.getTime();
+  const offsets = new Set([at - DAY_MS, at, at + DAY_MS].map((instant) => offsetMs(instant, zone)));
+  return offsets.size === 1 ? 1000 : DAY_MS;
+}
+
+/**
+ * The newest instants after `after` and not after `until`, oldest first, at most `most`; found from the near end, so that a
+ * long time without service costs no more than a short one (F68).
+ */
+export function latestRuns(
+  { pattern, zone }: CronRule,
+  { after, until, most }: { readonly after: Date; readonly until: Date; readonly most: number },
+): Date[] {
+  const lead = leadMs(until, zone);
+  const wall = new Date(wallClock(until, zone).getTime() + lead);
+  // With a lead, up to so many local times lie behind `until`.
+  const spare = Math.ceil(lead / MINUTE_MS);
+  const walls = parse(pattern).previousRuns(most + spare, wall);
+  const instants = walls.map((local) => instantOf(local, zone).getTime());
+  const wanted = instants.filter((at) => at > after.getTime() && at <= until.getTime());
+  return [...new Set(wanted)]
+    .sort((one, two) => one - two)
+    .slice(-most)
+    .map((at) => new Date(at));
 }
 
 /** The pattern in words, as the console and the CLI show it. */
@@ -163,10 +191,25 @@ function eventBridgeWeekday(field: string): string {
   return WEEKDAYS.filter((_, day) => days.has(day)).join(',');
 }
 
-/** A schedule's own delay within its window, in milliseconds: the same for every run, spread over schedules (F55). */
-export function jitterMs(scheduleId: string, windowMs: number): number {
+/** A schedule's delay of one slot within a window, in milliseconds: always the same for the two, spread over schedules (F55). */
+export function jitterMs(scheduleId: string, slot: Date, windowMs: number): number {
   if (windowMs <= 0) return 0;
   let hash = 2166136261;
-  for (const letter of scheduleId) hash = Math.imul(hash ^ letter.charCodeAt(0), 16777619) >>> 0;
-  return hash % windowMs;
+  for (const letter of `${scheduleId} ${slot.getTime()}`) hash = Math.imul(hash ^ letter.charCodeAt(0), 16777619) >>> 0;
+  // Neighbouring texts have neighbouring sums: stirred once more, so that the low end of the window gets no more than its share.
+  hash = Math.imul(hash ^ (hash >>> 15), 2246822519) >>> 0;
+  return ((hash ^ (hash >>> 13)) >>> 0) % windowMs;
+}
+
+export interface SlotRule extends CronRule {
+  readonly scheduleId: string;
+  readonly jitterMinutes: number;
+}
+
+/** When a slot is due: within the schedule's window, and always before the slot that follows it. */
+export function dueAt(rule: SlotRule, slot: Date): Date {
+  if (rule.jitterMinutes <= 0) return slot;
+  const [following] = nextRuns(rule, slot, 1);
+  const gap = following === undefined ? Number.POSITIVE_INFINITY : following.getTime() - slot.getTime();
+  return new Date(slot.getTime() + jitterMs(rule.scheduleId, slot, Math.min(rule.jitterMinutes * MINUTE_MS, gap)));
 }

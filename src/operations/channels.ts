@@ -10,9 +10,11 @@ import {
   listChannels,
   lockChannel,
 } from '../catalog/repositories/channels.ts';
-import { insertNotice, listNotices, type NoticeRow } from '../catalog/repositories/outbox.ts';
+import { putNotice } from '../catalog/repositories/notices.ts';
+import { listNotices, type NoticeRow } from '../catalog/repositories/outbox.ts';
 import { changed } from '../contract/resources/basics.ts';
 import { ChannelCreate, Delivery } from '../contract/resources/service.ts';
+import { noticeOf } from '../domain/notice/notice.ts';
 import { Secret } from '../domain/secret.ts';
 import { change, look, ShownOnce } from './change.ts';
 import { instant, maybeInstant } from './instant.ts';
@@ -107,12 +109,13 @@ export const deleteOneChannel: Operation<'channels.delete', 'catalog'> = (runtim
   });
 
 /** Goes the way of every notice: through the outbox. */
-export const testChannel: Operation<'channels.test', 'catalog'> = (runtime, asker, { params }) =>
+export const testChannel: Operation<'channels.test', 'catalog' | 'now'> = (runtime, asker, { params }) =>
   change(runtime, asker, async (trx, told) => {
     const row = found(await getChannel(trx, params.channelId), 'channel');
-    const payload = { test: true, channel: row.name, text: 'A test from Database Dump.' };
-    const facts = { tenantId: asker.tenantId, id: randomUUID(), channelId: row.id, payload };
-    const notice = found(await insertNotice(trx, { ...facts, event: 'digest', severity: 'info' }), 'notice');
+    const data = { channelName: row.name };
+    const { tenantId } = asker;
+    const test = noticeOf({ event: 'test', tenantId, key: randomUUID(), at: runtime.now(), data });
+    const notice = found(await putNotice(trx, row, test), 'notice');
     await told({ action: 'channels.test', object: `channel ${row.id}`, after: { delivery: notice.id } });
     return deliveryResource(notice);
   });

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { openCatalog } from '../../src/catalog/catalog.ts';
 import { migrateCatalog } from '../../src/catalog/migrate.ts';
 import { TENANT_TABLES } from '../../src/catalog/migrations/0001-foundation.ts';
+import { ALARM_TABLES } from '../../src/catalog/migrations/0002-alarms.ts';
 import { DEFINER_FUNCTIONS } from '../../src/catalog/migrations/functions.ts';
 import { Secret } from '../../src/domain/secret.ts';
 import { startCatalog, type TestCatalog } from '../support/catalog.ts';
@@ -190,7 +191,7 @@ describe('the catalog’s own protection', () => {
       `SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'public' AND relkind IN ('v', 'm')`,
     );
 
-    expect(tables.map((row) => row.relname)).toEqual([...TENANT_TABLES].sort());
+    expect(tables.map((row) => row.relname)).toEqual([...TENANT_TABLES, ...ALARM_TABLES].sort());
     expect(definers.map((row) => row.proname)).toEqual([...DEFINER_FUNCTIONS].sort());
     expect(views).toEqual([]);
   });

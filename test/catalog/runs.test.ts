@@ -107,7 +107,9 @@ describe('F46 a slot', () => {
     const databaseId = await newDatabase();
     await within((trx) => insertSchedule(trx, { tenantId, id, databaseId, ...fields, nextSlot: at(1) }));
 
-    for (const hour of [1, 3, 2]) await within((trx) => passSlot(trx, id, { slot: at(hour), next: at(hour + 1) }));
+    const schedule = { id, ...fields };
+    for (const hour of [1, 3, 2])
+      await within((trx) => passSlot(trx, schedule, { slot: at(hour), next: at(hour + 1) }));
 
     const [row] = await world.sql(`SELECT last_slot::text, next_slot::text FROM schedules WHERE id = '${id}'`);
     expect(new Date(row?.last_slot ?? '')).toEqual(at(3));

@@ -85,7 +85,8 @@ export function finderStatements(): string[] {
   ];
 }
 
-function definer({
+/** A function that runs with `finder`'s rights and that `app` may call. */
+export function definer({
   name,
   args,
   returns,

@@ -19,6 +19,10 @@ export interface NewRun {
   readonly request: Readonly<Record<string, unknown>>;
   /** `missed` for a slot that is only recorded (F68). */
   readonly state?: 'queued' | 'missed';
+  /** Of a missed slot: why. */
+  readonly code?: string | undefined;
+  /** By the clock that the slot was judged by; left out: now. */
+  readonly queuedAt?: Date | undefined;
 }
 
 const values = (run: NewRun) => ({
@@ -32,6 +36,8 @@ const values = (run: NewRun) => ({
   slot: run.slot ?? null,
   backup_id: run.backupId ?? null,
   request: JSON.stringify(run.request),
+  ...(run.code === undefined ? {} : { code: run.code }),
+  ...(run.queuedAt === undefined ? {} : { queued_at: run.queuedAt }),
 });
 
 export async function insertRun(trx: TenantTransaction, run: NewRun): Promise<RunRow> {
@@ -96,6 +102,20 @@ export async function liveRuns(trx: TenantTransaction, about: LiveRuns): Promise
       or backup_id in (select b.id from backups b where b.destination_id = ${id}::uuid))`);
   }
   return rows.orderBy('queued_at').execute();
+}
+
+/** Whether a run of the schedule waits to begin: another would do nothing that this one does not. */
+export async function waitingRun(trx: TenantTransaction, scheduleId: string): Promise<string | undefined> {
+  const row = await trx
+    .selectFrom('runs')
+    .select('id')
+    .where('schedule_id', '=', scheduleId)
+    .where('state', '=', 'queued')
+    .where('attempt', '=', 0)
+    .where('cancel_requested', '=', false)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id;
 }
 
 /** Runs of the last 24 hours, for the tenant's limit; slots that were only recorded as missed do not count. */

@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely';
+import { dueAt, type SlotRule } from '../../domain/time.ts';
 import type { TenantTransaction } from '../catalog.ts';
 import type { CatalogTables } from '../schema.ts';
 import { behind, cutPage, type Page, type PageRequest } from './page.ts';
@@ -21,15 +22,28 @@ export interface NewSchedule extends ScheduleFields {
   readonly databaseId: string;
 }
 
-const columns = (fields: ScheduleFields) => ({
+const columns = (id: string, fields: ScheduleFields) => ({
   name: fields.name,
   destination_ids: [...fields.destinationIds],
   cron: fields.cron,
   zone: fields.zone,
   settings: JSON.stringify(fields.settings),
   enabled: fields.enabled,
-  next_slot: fields.enabled ? (fields.nextSlot ?? null) : null,
+  ...nextOf({ id, ...fields }, fields.enabled ? fields.nextSlot : undefined),
 });
+
+type Ruled = Pick<ScheduleRow, 'id' | 'cron' | 'zone' | 'settings'>;
+
+/** A schedule's row as the rule of its slots. */
+export function slotRuleOf({ id, cron, zone, settings }: Ruled): SlotRule {
+  const minutes = settings.jitterMinutes;
+  return { scheduleId: id, pattern: cron, zone, jitterMinutes: typeof minutes === 'number' ? minutes : 0 };
+}
+
+function nextOf(schedule: Ruled, slot: Date | undefined) {
+  if (slot === undefined) return { next_slot: null, next_due: null };
+  return { next_slot: slot, next_due: dueAt(slotRuleOf(schedule), slot) };
+}
 
 export async function insertSchedule(trx: TenantTransaction, schedule: NewSchedule): Promise<ScheduleRow> {
   return trx
@@ -38,7 +52,7 @@ export async function insertSchedule(trx: TenantTransaction, schedule: NewSchedu
       tenant_id: schedule.tenantId,
       id: schedule.id,
       database_id: schedule.databaseId,
-      ...columns(schedule),
+      ...columns(schedule.id, schedule),
     })
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -81,7 +95,7 @@ export async function schedulesOf(
 export async function changeSchedule(trx: TenantTransaction, id: string, fields: ScheduleFields): Promise<ScheduleRow> {
   return trx
     .updateTable('schedules')
-    .set((eb) => ({ ...columns(fields), version: eb('version', '+', 1) }))
+    .set((eb) => ({ ...columns(id, fields), version: eb('version', '+', 1) }))
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -90,15 +104,41 @@ export async function changeSchedule(trx: TenantTransaction, id: string, fields:
 /** Notes that the slots up to `slot` are dealt with. Never goes back, whatever order slots arrive in. */
 export async function passSlot(
   trx: TenantTransaction,
-  id: string,
+  schedule: Ruled,
   slots: { readonly slot: Date; readonly next: Date | undefined },
 ): Promise<void> {
   await trx
     .updateTable('schedules')
-    .set({ last_slot: slots.slot, next_slot: slots.next ?? null })
-    .where('id', '=', id)
+    .set({ last_slot: slots.slot, ...nextOf(schedule, slots.next) })
+    .where('id', '=', schedule.id)
     .where((eb) => eb.or([eb('last_slot', 'is', null), eb('last_slot', '<', slots.slot)]))
     .execute();
+}
+
+/**
+ * Puts the next slot where the rule and the clock say it is, whatever was noted before: after the clock went back, or the
+ * zone's rules changed (F66, F67). A slot that has run does not run again: its run stands in the catalog.
+ */
+export async function reseatSchedule(trx: TenantTransaction, schedule: Ruled, next: Date | undefined): Promise<void> {
+  await trx
+    .updateTable('schedules')
+    .set((eb) => ({
+      ...nextOf(schedule, next),
+      last_slot: sql<Date | null>`case when ${eb.ref('last_slot')} >= ${next ?? null}::timestamptz then null else last_slot end`,
+    }))
+    .where('id', '=', schedule.id)
+    .where('enabled', '=', true)
+    .execute();
+}
+
+/** Those that are on, by id, from the one after `after`. */
+export async function enabledSchedules(
+  trx: TenantTransaction,
+  { after, most }: { readonly after: string | undefined; readonly most: number },
+): Promise<readonly ScheduleRow[]> {
+  let rows = trx.selectFrom('schedules').selectAll().where('enabled', '=', true);
+  if (after !== undefined) rows = rows.where('id', '>', after);
+  return rows.orderBy('id').limit(most).execute();
 }
 
 export async function deleteSchedule(trx: TenantTransaction, id: string): Promise<ScheduleRow | undefined> {

@@ -1,24 +1,10 @@
 import { z } from 'zod';
+import { EVENT_NAMES, SEVERITIES } from '../../domain/notice/events.ts';
 import { Bytes, changesOf, Id, Instant, Name } from './basics.ts';
 
-export const EventName = z
-  .enum([
-    'run.failed',
-    'run.recovered',
-    'run.missed',
-    'verification.failed',
-    'level3.overdue',
-    'size.dropped',
-    'retention.blocked',
-    'destination.broken',
-    'database.broken',
-    'restore.finished',
-    'key.expiring',
-    'digest',
-  ])
-  .meta({ id: 'EventName' });
+export const EventName = z.enum(EVENT_NAMES).meta({ id: 'EventName' });
 export type EventName = z.infer<typeof EventName>;
-export const Severity = z.enum(['info', 'warning', 'critical']).meta({ id: 'Severity' });
+export const Severity = z.enum(SEVERITIES).meta({ id: 'Severity' });
 
 const channelFields = {
   name: Name,

@@ -84,12 +84,18 @@ export function oneLine(text: string): string {
   return flat.length <= LONGEST_LINE ? flat : `${flat.slice(0, LONGEST_LINE - 1)}…`;
 }
 
-/** What a channel wants to hear. */
-export interface ChannelFilter {
+/** What a channel wants to hear; a row of an earlier release gets what is usual today. */
+const ChannelFilter = z.object({
   /** None named: all of them. */
-  readonly events: readonly string[];
-  readonly minimumSeverity: Severity;
-  readonly digest: 'none' | 'daily' | 'weekly';
+  events: z.array(z.string()).default([]),
+  minimumSeverity: z.enum(SEVERITIES).default('warning'),
+  digest: z.enum(['none', 'daily', 'weekly']).default('none'),
+});
+export type ChannelFilter = z.infer<typeof ChannelFilter>;
+
+/** By the settings that the catalog keeps of a channel. */
+export function channelFilterOf(settings: Readonly<Record<string, unknown>>): ChannelFilter {
+  return ChannelFilter.parse(settings);
 }
 
 /** Whether a channel is told. A digest is asked for by itself, a test is for one channel alone. */
