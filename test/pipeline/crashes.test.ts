@@ -147,7 +147,8 @@ describe('crashes of a run', () => {
       await bundleWorker(worker);
       const setpriv = (await realTools()).all('setpriv')[0];
       const random = randomFrom(seed);
-      for (let n = 0; n < sized(10, 500); n += 1) {
+      const kills = sized(10, 500);
+      for (let n = 0; n < kills; n += 1) {
         const root = join(folder, `store${n}`);
         const mark = `${process.pid}${n}`;
         const child = startWorker(worker, root, mark);
@@ -166,6 +167,7 @@ describe('crashes of a run', () => {
         expect([backups, leftovers, left.uploads]).toEqual([[], [], []]);
         if (setpriv !== undefined) expect(await alive(mark)).toBe('');
       }
+      console.log(`T1: ${kills} workers killed, seed ${seed}`);
     }, 7_200_000);
   });
 });

@@ -13,7 +13,7 @@ import { childless } from '../support/childless.ts';
 import { type StubBench, stubBench } from '../support/pipeline-bench.ts';
 import { FAULT_KINDS, type FaultRule } from '../support/s3-server/faults.ts';
 import { type S3Server, startS3Server } from '../support/s3-server/s3-server.ts';
-import { randomFrom, seed, sized } from '../support/size.ts';
+import { randomFrom, seed, sized, soaking } from '../support/size.ts';
 import { dumpText } from '../support/stub-engine.ts';
 
 const open: StubBench[] = [];
@@ -131,7 +131,7 @@ describe('one fault in a run over S3', () => {
     expect(result).toBe('good');
     const seen = new Map<string, number>();
     // Every kind at every request takes minutes over a network: each run of the tests takes one kind after the other.
-    const kinds = sized(1, FAULT_KINDS.length);
+    const kinds = soaking ? FAULT_KINDS.length : 1;
     for (let n = 0; n < kinds; n += 1) {
       for (let at = 0; at < requests; at += 1) {
         const fault = FAULT_KINDS[(n + at) % FAULT_KINDS.length]!;
@@ -155,16 +155,18 @@ describe('one fault in a run over S3', () => {
   it('T2 two random faults together end no worse', async () => {
     const { requests } = await runUnder([]);
     const random = randomFrom(seed);
+    const pairs = sized(15, 5_000);
     const pick = () => ({
       fault: FAULT_KINDS[Math.floor(random() * FAULT_KINDS.length)]!,
       at: Math.floor(random() * (requests + 5)),
     });
-    for (let n = 0; n < sized(15, 5_000); n += 1) {
+    for (let n = 0; n < pairs; n += 1) {
       const script = [pick(), pick()];
       // Two readings that both go wrong on their way cannot be told from a damaged backup.
       await runUnder(script, ['internal']).catch((error) => {
         throw new Error(`${JSON.stringify(script)}: ${error.message}`, { cause: error });
       });
     }
+    console.log(`T2: ${pairs} random pairs over S3, seed ${seed}`);
   }, 7_200_000);
 });

@@ -197,7 +197,8 @@ describe('faults of the store in a run', () => {
     const { calls } = await runWith([]);
     const random = randomFrom(seed);
     const names = Object.keys(KINDS);
-    for (let n = 0; n < sized(300, 10_000); n += 1) {
+    const pairs = sized(300, 10_000);
+    for (let n = 0; n < pairs; n += 1) {
       const pick = () => ({
         name: names[Math.floor(random() * names.length)]!,
         at: Math.floor(random() * (calls.length + 5)),
@@ -207,5 +208,6 @@ describe('faults of the store in a run', () => {
         throw new Error(`${JSON.stringify(pair)}: ${error.message}`, { cause: error });
       });
     }
+    console.log(`T2: ${pairs} random pairs in memory, seed ${seed}`);
   }, 7_200_000);
 });

@@ -252,6 +252,7 @@ describe('targets', () => {
     }
 
     expect([found, touched]).toEqual([flips, 0]);
+    console.log(`T4: ${found} of ${flips} single-bit flips found, of ${totalBits()} bits, seed ${seed}`);
   }, 7_200_000);
 
   it('T5 every truncation and one byte too many are found: part borders, frame borders, none at all', async () => {
@@ -267,6 +268,7 @@ describe('targets', () => {
     }
 
     expect(found).toBe(cuts);
+    console.log(`T5: ${found} of ${cuts} cuts found, seed ${seed}`);
     expect(await readAll(made, manifest)).toBe('whole');
   }, 7_200_000);
 

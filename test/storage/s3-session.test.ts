@@ -77,6 +77,7 @@ describe('sessions of an assumed role', () => {
 
     expect(sts.sessions.length - 1).toBeGreaterThanOrEqual(50);
     expect(signedTooLate()).toBe(0);
+    console.log(`T6: ${sts.sessions.length - 1} renewals, ${parts.length} parts, 0 requests signed too late`);
     expect(digest(await server.read('tenant/one/t6'))).toBe(digest(body));
   }, 240_000);
 
