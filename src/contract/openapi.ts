@@ -20,8 +20,15 @@ const PROBLEMS = {
   503: 'Not ready',
 } as const;
 
-/** The contract as an OpenAPI 3.1 document. */
+let made: { readonly version: string; readonly document: ReturnType<typeof documentOf> } | undefined;
+
+/** The contract as an OpenAPI 3.1 document. Made once: it takes milliseconds of work, and anyone may ask for it. */
 export function openApiDocument(version: string) {
+  if (made?.version !== version) made = { version, document: documentOf(version) };
+  return made.document;
+}
+
+function documentOf(version: string) {
   return createDocument({
     openapi: '3.1.1',
     info: {
