@@ -69,6 +69,8 @@ export interface TimetableEntry {
 }
 
 export interface Message {
+  /** The same at every try: its Message-ID is made from it. */
+  readonly id: string;
   readonly to: readonly string[];
   readonly subject: string;
   readonly text: string;
@@ -80,7 +82,10 @@ export interface WebhookCall {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Carries notices out of the house. Throws a Failure when one was not accepted; the outbox tries again. */
+/**
+ * Carries notices out of the house. Throws a Failure when one was not accepted; the outbox tries again, unless its details say
+ * `final`.
+ */
 export interface Notices {
   email(message: Message): Promise<void>;
   /** No redirects, 5 s, 64 KiB of answer, checked and pinned address (F87–F89). */
