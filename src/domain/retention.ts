@@ -41,6 +41,14 @@ export interface RetentionLimits {
   readonly zone: string;
 }
 
+/** Verified backups of each identity that no policy goes below, and deletions in one run. */
+export const RETENTION_LIMITS = { floor: 1, deleteCap: 50 } as const;
+
+/** Rules that were left out say nothing. */
+export function policyOf(rules: Readonly<Record<string, number | undefined>>): RetentionPolicy {
+  return Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
+}
+
 export interface Verdict {
   readonly id: string;
   readonly keep: boolean;

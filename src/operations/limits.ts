@@ -3,13 +3,10 @@ import type { TenantTransaction } from '../catalog/catalog.ts';
 import { countDatabases } from '../catalog/repositories/databases.ts';
 import { countRunsToday } from '../catalog/repositories/runs.ts';
 import { lockTenant, type TenantRow } from '../catalog/repositories/tenants.ts';
-import { Limits } from '../contract/resources/people.ts';
+import { DEFAULT_LIMITS, Limits } from '../contract/resources/people.ts';
 import { Failure } from '../domain/failure.ts';
 
 export type TenantLimits = z.infer<typeof Limits>;
-
-/** What a tenant may do until somebody changes it. */
-export const DEFAULT_LIMITS: TenantLimits = { databases: 1000, concurrentRuns: 4, runsPerDay: 10_000 };
 
 export function limitsOf(row: Pick<TenantRow, 'limits'>): TenantLimits {
   return Limits.parse({ ...DEFAULT_LIMITS, ...row.limits });

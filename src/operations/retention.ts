@@ -1,15 +1,11 @@
-import { type JudgedBackup, judgedBackups, retentionScopes } from '../catalog/repositories/backup-deletion.ts';
+import { judgedBackups, keptBackup, retentionScopes } from '../catalog/repositories/backup-deletion.ts';
 import { clock, found } from '../catalog/repositories/changing.ts';
 import { getDatabase } from '../catalog/repositories/databases.ts';
-import { BackupState } from '../contract/resources/work.ts';
-import { judge, type KeptBackup, type RetentionPolicy } from '../domain/retention.ts';
+import { judge, policyOf, RETENTION_LIMITS } from '../domain/retention.ts';
 import { checkRule } from '../domain/time.ts';
 import { look } from './change.ts';
 import { instant } from './instant.ts';
 import type { Operation } from './operation.ts';
-
-/** Verified backups of each identity that no policy goes below, and deletions in one run. */
-export const RETENTION_LIMITS = { floor: 1, deleteCap: 50 } as const;
 
 /** What a policy would do today, destination by destination, with a reason for each backup. Nothing is changed. */
 export const previewRetention: Operation<'retention.preview', 'catalog'> = (runtime, asker, { body }) =>
@@ -37,23 +33,3 @@ export const previewRetention: Operation<'retention.preview', 'catalog'> = (runt
       verdicts,
     };
   });
-
-/** Rules that were left out say nothing. */
-function policyOf(rules: Readonly<Record<string, number | undefined>>): RetentionPolicy {
-  return Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
-}
-
-function keptBackup(row: JudgedBackup): KeptBackup {
-  const state = BackupState.exclude(['deleting']).parse(row.state);
-  return {
-    id: row.id,
-    status: state,
-    committedAt: row.created_at,
-    snapshotAt: row.snapshot_at,
-    storedBytes: Number(row.stored_bytes),
-    identity: row.identity,
-    ...(row.pin === null ? {} : { pinned: row.pin }),
-    ...(row.locked_until === null ? {} : { lockedUntil: row.locked_until }),
-    ...(row.held_until === null ? {} : { heldUntil: row.held_until }),
-  };
-}

@@ -4,11 +4,12 @@ import { found, requireVersion } from '../catalog/repositories/changing.ts';
 import { exportRows } from '../catalog/repositories/export.ts';
 import { getMember, insertMember } from '../catalog/repositories/members.ts';
 import { changeTenant, getTenant, insertTenant, lockTenant, type TenantRow } from '../catalog/repositories/tenants.ts';
+import { DEFAULT_LIMITS } from '../contract/resources/people.ts';
 import { Failure } from '../domain/failure.ts';
 import { change, look, tell } from './change.ts';
 import { localSubject } from './identity/access-token.ts';
 import { instant } from './instant.ts';
-import { DEFAULT_LIMITS, limitsOf } from './limits.ts';
+import { limitsOf } from './limits.ts';
 import type { Asker, Operation } from './operation.ts';
 import { recoveryKitOf } from './recovery-kit.ts';
 

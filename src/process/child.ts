@@ -22,6 +22,8 @@ export interface Command {
   readonly hidden?: readonly Secret[];
   /** The program writes 4 KiB at a time: give it 1 MiB output buffers where `stdbuf` exists. */
   readonly bufferOutput?: boolean;
+  /** The program reads 4 KiB at a time: give its standard input a larger buffer where `stdbuf` exists. */
+  readonly bufferInput?: boolean;
 }
 
 /** How a child ended. Good only when `code` is 0 and `signal` is null (F1, F2). */
@@ -43,7 +45,7 @@ export interface Child {
   readonly ended: Promise<Exit>;
   /** Removes the private files early: the program has read them. */
   forget(): void;
-  /** SIGTERM, then SIGKILL after two seconds. */
+  /** SIGTERM, then SIGKILL after two seconds, or as long as was asked for. */
   kill(): void;
 }
 
@@ -54,6 +56,8 @@ export interface StartOptions {
   readonly stdout?: 'ignore' | 'pipe' | number;
   /** Called for each piece of standard error, redacted; beside the ring. */
   readonly onStderr?: (text: string) => void;
+  /** Milliseconds between SIGTERM and SIGKILL; for programs that have to tidy up. */
+  readonly killAfterMs?: number;
 }
 
 /** The user that children run as, when we are root. */
@@ -104,7 +108,7 @@ function startChild(place: Place, command: Command, options: StartOptions): Chil
     stderr.push(chunk);
     options.onStderr?.(redact(chunk.toString('utf8')));
   });
-  const killed = killer(child);
+  const killed = killer(child, options.killAfterMs ?? KILL_AFTER_MS);
   const ended = new Promise<Exit>((resolve) => {
     let error: Error | undefined;
     child.on('error', (problem) => {
@@ -154,7 +158,8 @@ function invocation(place: Place, command: Command, files: Readonly<Record<strin
     }
     chain.push(place.setpriv, '--pdeathsig', 'KILL');
   }
-  if (command.bufferOutput && place.stdbuf !== undefined) chain.push(place.stdbuf, '-o1M');
+  const buffers = [...(command.bufferInput ? ['-i128K'] : []), ...(command.bufferOutput ? ['-o1M'] : [])];
+  if (buffers.length > 0 && place.stdbuf !== undefined) chain.push(place.stdbuf, ...buffers);
   const [program = command.program, ...rest] = [...chain, command.program, ...args];
   return { program, args: rest };
 }
@@ -176,14 +181,14 @@ function writePrivateFiles(place: Place, files: Readonly<Record<string, Secret>>
   return { paths, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-function killer(child: { kill(signal: NodeJS.Signals): boolean }) {
+function killer(child: { kill(signal: NodeJS.Signals): boolean }, afterMs: number) {
   let timer: NodeJS.Timeout | undefined;
   let ended = false;
   return {
     kill: () => {
       if (ended || timer !== undefined) return;
       child.kill('SIGTERM');
-      timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+      timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
     },
     clear: () => {
       ended = true;

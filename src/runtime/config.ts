@@ -16,6 +16,9 @@ const Environment = z.object({
   DATABASE_DUMP_CACHE: Text,
   XDG_DATA_HOME: Text,
   XDG_CACHE_HOME: Text,
+  XDG_CONFIG_HOME: Text,
+  DATABASE_DUMP_SERVER: Text,
+  DATABASE_DUMP_API_KEY: Text,
   PATH: Text,
   CI: Text,
   NO_COLOR: Text,
@@ -26,6 +29,11 @@ const Environment = z.object({
 export interface Config {
   /** Where keys and the recovery kit live unless `--data-dir` says otherwise. */
   readonly dataFolder: string;
+  /** Where the command line keeps its sign-in. */
+  readonly configFolder: string;
+  /** A service and its key, as a pipeline of CI gives them. */
+  readonly server: string | undefined;
+  readonly apiKey: Secret | undefined;
   /** Private caches of tools, the writable one first. */
   readonly caches: readonly string[];
   readonly path: string;
@@ -46,6 +54,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     dataFolder:
       values.DATABASE_DUMP_HOME ??
       join(absolute(values.XDG_DATA_HOME) ?? join(home, '.local', 'share'), 'database-dump'),
+    configFolder: join(absolute(values.XDG_CONFIG_HOME) ?? join(home, '.config'), 'database-dump'),
+    server: values.DATABASE_DUMP_SERVER,
+    apiKey: values.DATABASE_DUMP_API_KEY === undefined ? undefined : new Secret(values.DATABASE_DUMP_API_KEY),
     caches: cacheFolders({
       platform: process.platform,
       root,
@@ -75,6 +86,7 @@ function absolute(folder: string | undefined): string | undefined {
 const Service = z.object({
   CATALOG_URL: Text,
   CATALOG_OWNER_URL: Text,
+  CATALOG_QUEUE_URL: Text,
   PUBLIC_URL: Text.pipe(z.url({ protocol: /^https?$/ }).optional()),
   ALLOWED_RANGES: Text,
   OIDC_ISSUER: Text.pipe(z.url({ protocol: /^https$/ }).optional()),
@@ -84,8 +96,8 @@ const Service = z.object({
 
 /** What the service takes from its environment. */
 export interface ServiceConfig {
-  /** A catalog elsewhere: as its role `app`, and as the owner of its tables. */
-  readonly catalog: { readonly app: Secret; readonly owner: Secret } | undefined;
+  /** A catalog elsewhere: as its role `app`, as the owner of its tables, and as the owner of the queue's. */
+  readonly catalog: { readonly app: Secret; readonly owner: Secret; readonly queue: Secret } | undefined;
   /** Where people reach the service, if not at the address that it listens on. */
   readonly publicUrl: string | undefined;
   /** Private ranges that may be dialled, separated by commas (F87). */
@@ -96,21 +108,34 @@ export interface ServiceConfig {
 export function readServiceConfig(environment: NodeJS.ProcessEnv = process.env): ServiceConfig {
   const read = Service.safeParse(environment);
   if (!read.success) throw unusable(String(read.error.issues[0]?.path[0]));
-  const { CATALOG_URL: app, CATALOG_OWNER_URL: owner, OIDC_ISSUER: issuer, ...rest } = read.data;
-  if ((app === undefined) !== (owner === undefined)) throw unusable('CATALOG_OWNER_URL');
+  const { OIDC_ISSUER: issuer, ...rest } = read.data;
   const { OIDC_AUDIENCE: audience, OIDC_SCOPE: scope } = rest;
   if (issuer !== undefined && (audience === undefined || scope === undefined)) throw unusable('OIDC_AUDIENCE');
   return {
-    catalog: app === undefined || owner === undefined ? undefined : { app: new Secret(app), owner: new Secret(owner) },
+    catalog: catalogOf(rest),
     publicUrl: rest.PUBLIC_URL,
     allowedRanges: (rest.ALLOWED_RANGES ?? '').split(',').flatMap((range) => range.trim() || []),
     oidc: issuer && audience && scope ? { issuer, audience, scope } : undefined,
   };
 }
 
+function catalogOf(given: Omit<z.infer<typeof Service>, 'OIDC_ISSUER'>): ServiceConfig['catalog'] {
+  const { CATALOG_URL: app, CATALOG_OWNER_URL: owner, CATALOG_QUEUE_URL: queue } = given;
+  if (app && owner && queue) return { app: new Secret(app), owner: new Secret(owner), queue: new Secret(queue) };
+  if (app === undefined && owner === undefined && queue === undefined) return undefined;
+  throw unusable(app === undefined ? 'CATALOG_URL' : owner === undefined ? 'CATALOG_OWNER_URL' : 'CATALOG_QUEUE_URL');
+}
+
+/** Everything that this process was given, for a process of ours that takes a part of its work: it is as trusted as we are. */
+export function ownEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
 function unusable(name: string): Failure {
   return new Failure('usage', `The variable ${name} cannot be used as it is.`, {
     remedy:
-      'Set CATALOG_URL with CATALOG_OWNER_URL, and OIDC_ISSUER with OIDC_AUDIENCE and OIDC_SCOPE, or none of them.',
+      'Set CATALOG_URL with CATALOG_OWNER_URL and CATALOG_QUEUE_URL, and OIDC_ISSUER with OIDC_AUDIENCE and OIDC_SCOPE, or none of them.',
   });
 }

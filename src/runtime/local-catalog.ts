@@ -8,20 +8,45 @@ import type { Local } from './local.ts';
 
 const DATABASE = 'catalog';
 
+export interface LocalCatalog {
+  readonly catalog: Catalog;
+  /** Connection string of the role that owns the job library's schema and sees no tenant's table. */
+  readonly queueUrl: Secret;
+}
+
 /** The catalog at its present release: the operator's where one is configured, else one in the embedded server. */
 export async function openLocalCatalog(
   config: Pick<ServiceConfig, 'catalog'>,
   local: Pick<Local, 'secret'>,
   server: EmbeddedServer,
-): Promise<Catalog> {
-  const { app, owner } = config.catalog ?? (await prepareEmbedded(local, server));
+): Promise<LocalCatalog> {
+  const { app, owner, queue } = config.catalog ?? (await prepareEmbedded(local, server));
   await migrateCatalog(owner);
-  return openCatalog({ url: app });
+  return { catalog: await openCatalog({ url: app }), queueUrl: queue };
+}
+
+/** A task's own way to the catalog that the service has prepared: as `app`, with few connections. */
+export async function joinLocalCatalog(
+  config: Pick<ServiceConfig, 'catalog'>,
+  { secret, port }: { secret(name: string): Secret; readonly port: number },
+): Promise<Catalog> {
+  const url = config.catalog?.app ?? embeddedUrl('app', { port, password: secret('catalog-app') });
+  return openCatalog({ url, connections: 2 });
+}
+
+type Login = 'app' | 'migrator' | 'queue';
+
+function embeddedUrl(role: Login, { port, password }: { readonly port: number; readonly password: Secret }): Secret {
+  return new Secret(`postgres://${role}:${password.reveal()}@127.0.0.1:${port}/${DATABASE}?sslmode=disable`);
 }
 
 /** Makes the database and its roles where they are missing, and gives the roles this machine's passwords. */
 async function prepareEmbedded({ secret }: Pick<Local, 'secret'>, server: EmbeddedServer) {
-  const passwords = { app: await secret('catalog-app'), migrator: await secret('catalog-migrator') };
+  const passwords = {
+    app: await secret('catalog-app'),
+    migrator: await secret('catalog-migrator'),
+    queue: await secret('catalog-queue'),
+  };
   const there = await server.script(`select 1 from pg_database where datname = '${DATABASE}'`, {
     database: 'postgres',
   });
@@ -31,17 +56,18 @@ async function prepareEmbedded({ secret }: Pick<Local, 'secret'>, server: Embedd
   const make = roles === '' ? `begin;\n${roleStatements(DATABASE).join(';\n')};\ncommit;\n` : '';
   await server.script(`${make}${PASSWORDS}`, {
     database: DATABASE,
-    secrets: { APP_PASSWORD: passwords.app, MIGRATOR_PASSWORD: passwords.migrator },
+    secrets: { APP_PASSWORD: passwords.app, MIGRATOR_PASSWORD: passwords.migrator, QUEUE_PASSWORD: passwords.queue },
   });
-  const url = (role: keyof typeof passwords) =>
-    new Secret(`postgres://${role}:${passwords[role].reveal()}@127.0.0.1:${server.port}/${DATABASE}?sslmode=disable`);
-  return { app: url('app'), owner: url('migrator') };
+  const url = (role: Login) => embeddedUrl(role, { port: server.port, password: passwords[role] });
+  return { app: url('app'), owner: url('migrator'), queue: url('queue') };
 }
 
 // psql quotes them; they are in no argument and in no text of ours.
 const PASSWORDS = `
 \\getenv app APP_PASSWORD
 \\getenv migrator MIGRATOR_PASSWORD
+\\getenv queue QUEUE_PASSWORD
 alter role app password :'app';
 alter role migrator password :'migrator';
+alter role queue password :'queue';
 `;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog, OwnedId } from '../catalog/catalog.ts';
 import { Failure } from '../domain/failure.ts';
+import type { Secret } from '../domain/secret.ts';
 import { engines } from '../engines/registry.ts';
 import { anotherOwnerKey, bootstrapTenant } from '../operations/bootstrap.ts';
 import { accessTokens, type Issuer, localSubject } from '../operations/identity/access-token.ts';
@@ -11,14 +12,22 @@ import { tokenHash } from '../operations/identity/token.ts';
 import { makeVerifier, type Verifier } from '../operations/identity/verifier.ts';
 import type { EmbeddedServer } from '../platform/local/embedded-postgres.ts';
 import { openLocalIssuer } from '../platform/local/issuer.ts';
+import { openLoans } from '../platform/local/loans.ts';
 import { logFile, openLog } from '../platform/local/log.ts';
 import { pinnedRequest } from '../platform/pinned-request.ts';
+import type { Launcher } from '../platform/platform.ts';
 import { systemResolver } from '../platform/system-resolver.ts';
 import { writeSecret } from '../process/data-folder.ts';
+import { openClientDatabase } from './client-database.ts';
 import { readServiceConfig, type ServiceConfig } from './config.ts';
 import type { Local } from './local.ts';
+import { localBenches } from './local-bench.ts';
 import { openLocalCatalog } from './local-catalog.ts';
+import { lateLauncher, type TaskStarter, taskStarter } from './local-platform.ts';
+import { localStores } from './local-stores.ts';
+import { openVault } from './local-vault.ts';
 import type { Runtime } from './runtime.ts';
+import { makeSurveyor } from './surveyor.ts';
 
 export interface LocalServiceOptions {
   readonly local: Local;
@@ -31,6 +40,11 @@ export interface LocalServiceOptions {
 /** The service on one machine, before anybody listens. */
 export interface LocalService {
   readonly runtime: Runtime;
+  /** The queue's own login to the catalog's server. */
+  readonly queueUrl: Secret;
+  readonly tasks: TaskStarter;
+  /** Says who starts runs from now on. */
+  launchWith(launcher: Launcher): void;
   readonly verifier: Verifier;
   /** Holds an API key of the owner (0600). */
   readonly keyFile: string;
@@ -43,13 +57,15 @@ export async function openLocalService(options: LocalServiceOptions): Promise<Lo
   const { local, server } = options;
   const config = readServiceConfig();
   const lines = logFile(join(local.dataFolder, 'service.log'));
-  const catalog = await openLocalCatalog(config, local, server);
-  const runtime = await assemble(options, { config, catalog, log: openLog(lines) });
+  const { catalog, queueUrl } = await openLocalCatalog(config, local, server);
+  const { runtime, ...work } = await assemble(options, { config, catalog, log: openLog(lines) });
   const keyFile = join(local.dataFolder, 'owner.key');
   const owner = await ensureOwner(catalog, { keyFile, ownerFile: local.secretFile('owner.json') });
   const issuers = await issuersOf(local, config, runtime);
   return {
     runtime,
+    queueUrl,
+    ...work,
     verifier: makeVerifier({ catalog, tokens: accessTokens(issuers, runtime.now), now: runtime.now }),
     keyFile,
     // Behind #, so that it is in no log of a server or proxy.
@@ -67,20 +83,33 @@ interface Parts {
   readonly log: Runtime['log'];
 }
 
-async function assemble(options: LocalServiceOptions, { config, catalog, log }: Parts): Promise<Runtime> {
+async function assemble(options: LocalServiceOptions, { config, catalog, log }: Parts) {
   const { local, version, listenUrl } = options;
   const { rescue } = local;
+  const { workshop } = rescue;
   const { signer } = await rescue.signer();
-  return {
+  const secrets = local.secretFile('.');
+  const vault = await openVault({ secrets, runner: workshop.runner, loans: openLoans() });
+  const resolver = systemResolver();
+  const late = lateLauncher();
+  const runtime: Runtime = {
     ...notOnThisMachine(),
     catalog,
     log,
     engines,
-    tools: rescue.workshop.tools,
-    resolver: systemResolver(),
+    vault,
+    resolver,
+    launcher: late.launcher,
+    tools: workshop.tools,
     signer,
     trusted: await rescue.trusted(),
     identities: [],
+    surveyor: makeSurveyor({
+      engines,
+      openBench: localBenches(workshop),
+      openDatabase: openClientDatabase({ vault, resolver, allowed: config.allowedRanges }),
+    }),
+    openStorage: localStores(catalog),
     installation: {
       version,
       publicUrl: (config.publicUrl ?? listenUrl).replace(/\/$/, ''),
@@ -90,24 +119,22 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
     },
     now: () => new Date(),
   };
+  const tasks = taskStarter({ dataFolder: local.dataFolder, workshop }, vault);
+  return { runtime, tasks, launchWith: late.bind };
 }
 
-/** What runs work is not part of this release: whoever asks for it is told so, and runs wait in the catalog. */
+/** What is not part of this release: whoever asks for it is told so. */
 function notOnThisMachine() {
   const refuse = () =>
     Promise.reject(
-      new Failure('not_ready', 'This release of the service keeps everything and runs nothing yet.', {
+      new Failure('not_ready', 'This release of the service cannot do that yet.', {
         remedy: 'Run it with: npx dbdump rescue --help',
       }),
     );
   return {
-    vault: { open: refuse, seal: refuse, unseal: refuse, lend: refuse, take: refuse },
-    launcher: { start: refuse, cancel: refuse },
     timetable: { put: refuse, remove: refuse },
     notices: { email: refuse, webhook: refuse },
-    surveyor: { database: refuse, restore: refuse },
     downloads: { link: refuse },
-    openStorage: refuse,
   };
 }
 

@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { DatabaseSettings } from '../contract/resources/places.ts';
 import type { AllowedRanges } from '../domain/address.ts';
 import type { Secret } from '../domain/secret.ts';
-import type { Engine, Origin, PlanItem, Probe, RestoreRequest } from '../engines/engine.ts';
+import type { Connection, Engine, Origin, PlanItem, Probe, RestoreRequest, Workbench } from '../engines/engine.ts';
 import type { Signer, TrustedKeys } from '../pipeline/pipeline.ts';
 import type { DownloadDoor, Launcher, Notices, Resolver, Timetable, Vault } from '../platform/platform.ts';
 import type { Toolbox } from '../process/tools.ts';
@@ -80,4 +80,36 @@ export interface Runtime {
   openStorage(request: StorageRequest): Promise<Storage>;
   now(): Date;
   log(level: 'info' | 'warn' | 'error', fields: Readonly<Record<string, unknown>>, sentence: string): void;
+}
+
+/** A workbench of one run; closing it removes its folder and what the run left there. */
+export interface OpenBench {
+  readonly bench: Workbench;
+  close(): Promise<void>;
+}
+
+/** A client's database that may be dialled: address checked and pinned, credential read, tunnel up until it is closed. */
+export interface OpenDatabase {
+  readonly connection: Connection;
+  close(): Promise<void>;
+}
+
+/** One attempt at a run as its task sees it: on one machine the catalog itself, elsewhere the broker. */
+export interface RunKeeper {
+  /** All that the task needs to know; ids and settings. */
+  job(): Promise<unknown>;
+  /** A sign of life. `held: false`: stop at once. */
+  renew(): Promise<{ readonly held: boolean; readonly cancelRequested: boolean }>;
+  /** A Failure `lease_lost` when this attempt does not hold the run any more. */
+  check(): Promise<void>;
+  /** What the steps after the task go by; kept only while the run is held. */
+  report(report: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+/** What a long step runs with: an engine's programs, one run, and nothing of the catalog. */
+export interface TaskRuntime
+  extends Pick<Runtime, 'engines' | 'signer' | 'trusted' | 'identities' | 'openStorage' | 'now'> {
+  readonly keeper: RunKeeper;
+  openBench(wish: Pick<Workbench, 'runId' | 'signal' | 'note'>): OpenBench;
+  openDatabase(look: DatabaseLook, wish: { readonly runId: string; readonly bench: Workbench }): Promise<OpenDatabase>;
 }

@@ -1,5 +1,7 @@
 import { type SqlBool, sql } from 'kysely';
+import type { BackupStatus } from '../../domain/backup.ts';
 import { Failure } from '../../domain/failure.ts';
+import type { KeptBackup } from '../../domain/retention.ts';
 import type { TenantTransaction } from '../catalog.ts';
 import type { BackupSummaryRow } from './backups.ts';
 import { lockBackup } from './backups.ts';
@@ -23,6 +25,21 @@ const NOW = sql<Date>`clock_timestamp()`;
 const UNHELD = sql<SqlBool>`not exists (select from holds h
   where h.tenant_id = backups.tenant_id and h.backup_id = backups.id and h.until > clock_timestamp())`;
 const UNLOCKED = sql<SqlBool>`(locked_until is null or locked_until <= clock_timestamp())`;
+
+/** As the rules of retention look at it. */
+export function keptBackup(row: JudgedBackup): KeptBackup {
+  return {
+    id: row.id,
+    status: row.state as BackupStatus,
+    committedAt: row.created_at,
+    snapshotAt: row.snapshot_at,
+    storedBytes: Number(row.stored_bytes),
+    identity: row.identity,
+    ...(row.pin === null ? {} : { pinned: row.pin }),
+    ...(row.locked_until === null ? {} : { lockedUntil: row.locked_until }),
+    ...(row.held_until === null ? {} : { heldUntil: row.held_until }),
+  };
+}
 
 /** One judge of a scope at a time, until the transaction ends (F60). */
 export async function lockScope(trx: TenantTransaction, scope: RetentionScope): Promise<void> {

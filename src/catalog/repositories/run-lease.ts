@@ -141,6 +141,22 @@ export async function setProgress(
     .execute();
 }
 
+/** What an attempt leaves for the steps after it; false when the attempt does not hold the run any more. */
+export async function setReport(
+  trx: TenantTransaction,
+  { runId, lease }: LeaseRef,
+  report: Readonly<Record<string, unknown>>,
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('runs')
+    .set({ report: JSON.stringify(report) })
+    .where('id', '=', runId)
+    .where('lease_token', '=', lease)
+    .where('state', '=', 'running')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
 export interface RunEnd {
   readonly state: 'succeeded' | 'partly' | 'failed' | 'cancelled' | 'interrupted';
   readonly outcomes?: readonly unknown[] | undefined;

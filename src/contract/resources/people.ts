@@ -11,6 +11,9 @@ export const Limits = z.strictObject({
   runsPerDay: z.int().min(1).max(1_000_000),
 });
 
+/** What a tenant may do until somebody changes it. */
+export const DEFAULT_LIMITS: z.infer<typeof Limits> = { databases: 1000, concurrentRuns: 4, runsPerDay: 10_000 };
+
 export const Tenant = z
   .strictObject({
     id: Id,

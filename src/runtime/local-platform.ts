@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { Failure } from '../domain/failure.ts';
+import { handLoan } from '../platform/local/loans.ts';
+import type { Launcher, Vault } from '../platform/platform.ts';
+import { makeRunner } from '../process/child.ts';
+import type { TaskInput } from '../workflows/task.ts';
+import { ownEnvironment } from './config.ts';
+import type { Workshop } from './workshop.ts';
+
+/** A launcher for whom somebody else starts the runs, once that is there; until then a start is left to the sweep. */
+export function lateLauncher(): { readonly launcher: Launcher; bind(to: Launcher): void } {
+  let bound: Launcher | undefined;
+  const there = () => {
+    if (bound !== undefined) return bound;
+    throw new Failure('not_ready', 'Nothing is started yet.', { remedy: 'It waits in the queue until then.' });
+  };
+  return {
+    launcher: {
+      start: async (workflow, run) => there().start(workflow, run),
+      cancel: async (run) => there().cancel(run),
+    },
+    bind: (to) => {
+      bound = to;
+    },
+  };
+}
+
+/** How a task's process ended. */
+export interface TaskEnd {
+  /** 0 is done; null when a signal ended it. */
+  readonly code: number | null;
+  /** The last it said on standard error. */
+  readonly stderr: string;
+}
+
+export interface RunningTask {
+  readonly ended: Promise<TaskEnd>;
+  /** SIGTERM, and SIGKILL for one that does not tidy up in time. */
+  stop(): void;
+}
+
+export interface TaskWish {
+  readonly input: TaskInput;
+  onLine(line: string): void;
+}
+
+export interface TaskStarter {
+  /** Starts `tasks/<name>.ts` as a process of its own that does not outlive us. */
+  start(name: string, wish: TaskWish): Promise<RunningTask>;
+}
+
+const TASKS = join(import.meta.dirname, '..', '..', 'tasks');
+/** What a task may take to abort its uploads (F56). */
+const TIDY_MS = 20_000;
+const MOST_LINE = 64 * 1024;
+
+/** Tasks as children of this process, which find everything in the data folder. */
+export function taskStarter(
+  { dataFolder, workshop }: { readonly dataFolder: string; readonly workshop: Workshop },
+  vault: Pick<Vault, 'take'>,
+): TaskStarter {
+  const { folder, setpriv } = workshop.runner.place;
+  const runner = makeRunner({ folder, user: undefined, setpriv, stdbuf: undefined });
+  return {
+    start: async (name, { input, onLine }) => {
+      const loan = await vault.take(input.runId);
+      const child = runner.start(
+        {
+          program: process.execPath,
+          args: [join(TASKS, `${name}.ts`), JSON.stringify(input)],
+          env: { ...ownEnvironment(), DATABASE_DUMP_HOME: dataFolder },
+        },
+        { stdin: 'pipe', stdout: 'pipe', killAfterMs: TIDY_MS },
+      );
+      child.stdout?.on('data', lines(onLine));
+      if (child.stdin !== null) await handLoan(child.stdin, loan);
+      return { ended: child.ended.then(({ code, stderr }) => ({ code, stderr })), stop: () => child.kill() };
+    },
+  };
+}
+
+/** Whole lines of a stream; one that never ends is dropped. */
+function lines(onLine: (line: string) => void): (chunk: Buffer) => void {
+  let rest = '';
+  return (chunk) => {
+    const pieces = (rest + chunk.toString('utf8')).split('\n');
+    rest = pieces.pop() ?? '';
+    if (rest.length > MOST_LINE) rest = '';
+    for (const piece of pieces) onLine(piece);
+  };
+}

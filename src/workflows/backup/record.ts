@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import type { TenantTransaction } from '../../catalog/catalog.ts';
+import { type BackupRow, backupByKey, insertBackup } from '../../catalog/repositories/backups.ts';
+import { clock, found } from '../../catalog/repositories/changing.ts';
+import { getDatabase } from '../../catalog/repositories/databases.ts';
+import { tell } from '../../catalog/repositories/notices.ts';
+import { bytesBefore } from '../../catalog/repositories/run-history.ts';
+import { finishRun, type RunEnd, renewLease, requireLease } from '../../catalog/repositories/run-lease.ts';
+import type { RunRow } from '../../catalog/repositories/runs.ts';
+import { BackupFacts, BackupRun } from '../../contract/resources/stored.ts';
+import { Failure } from '../../domain/failure.ts';
+import { databaseFolder, databaseId } from '../../pipeline/layout.ts';
+import type { BackupSummary } from '../../pipeline/pipeline.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { concludeRun } from '../ending.ts';
+import { jobOf } from '../job.ts';
+import { reportOf, type TaskReport } from '../report.ts';
+import { type Claimed, LEASE_SECONDS } from '../workflow.ts';
+import { queueLevel3 } from './level3.ts';
+import { sealedByRun } from './sealed.ts';
+
+export interface Recorded extends Claimed {
+  /** Backups of this run, one for each destination that has its copy. */
+  readonly backupIds: readonly string[];
+  /** A verification to level 3 that is due now, if one is. */
+  readonly verifyRunId: string | undefined;
+}
+
+type Needs = Pick<Runtime, 'catalog' | 'trusted' | 'openStorage' | 'now'>;
+
+/** One destination as its store shows it. */
+interface Place {
+  readonly destinationId: string;
+  readonly sealed: BackupSummary | undefined;
+  readonly code?: string | undefined;
+  readonly detail?: string | undefined;
+}
+
+/**
+ * Reads from each store what the run has sealed there, then in one transaction, as the attempt that holds the run: its
+ * backups, its end, its audit event, its notices, and the verification that is due. All of it is there, or nothing (F57, F59).
+ */
+export async function record(runtime: Needs, input: Claimed): Promise<Recorded> {
+  const { tenantId, runId, lease, attempt } = input;
+  const ref = { runId, lease };
+  const { run, folder } = await runtime.catalog.withTenant(tenantId, async (trx) => {
+    // Between a task and its record more may pass than a lease lasts; it is still this attempt's unless somebody claimed it.
+    await renewLease(trx, ref, LEASE_SECONDS * 2);
+    const held = await requireLease(trx, ref);
+    return { run: held, folder: await folderOf(trx, held) };
+  });
+  const report = reportOf(run, attempt);
+  const places: Place[] = [];
+  for (const destinationId of BackupRun.parse(run.request).destinationIds)
+    places.push(await lookAt(runtime, { run, folder, destinationId, report }));
+  return runtime.catalog.withTenant(tenantId, async (trx) => {
+    const held = await requireLease(trx, ref);
+    const recorded: { readonly destinationId: string; readonly row: BackupRow }[] = [];
+    for (const { destinationId, sealed } of places)
+      if (sealed !== undefined)
+        recorded.push({ destinationId, row: await insert(trx, held, { destinationId, sealed }) });
+    const ended = await finishRun(trx, ref, endOf(places, recorded));
+    for (const { row } of recorded) await tellOfSize(trx, row);
+    const verifyRunId = await queueLevel3(
+      trx,
+      ended,
+      recorded.map(({ row }) => row),
+    );
+    await concludeRun(trx, ended);
+    return { ...input, backupIds: recorded.map(({ row }) => row.id), verifyRunId };
+  });
+}
+
+async function folderOf(trx: TenantTransaction, run: RunRow): Promise<string> {
+  const { database } = await jobOf(trx, run);
+  const { id, look } = found(database, 'database');
+  const { host, port, databaseName = '' } = look.settings;
+  return databaseFolder({ engine: look.engine, host, port, database: databaseName }, id);
+}
+
+interface Look {
+  readonly run: RunRow;
+  readonly folder: string;
+  readonly destinationId: string;
+  readonly report: TaskReport | undefined;
+}
+
+async function lookAt(runtime: Needs, { run, folder, destinationId, report }: Look): Promise<Place> {
+  const { tenant_id: tenantId, id: runId } = run;
+  const outcome = report?.outcomes?.find((one) => one.destinationId === destinationId);
+  const storage = await runtime.openStorage({ tenantId, destinationId, purpose: 'read', runId });
+  try {
+    const needs = { storage, trusted: runtime.trusted };
+    const sealed = await sealedByRun(needs, { folder, runId, until: runtime.now() });
+    if (sealed !== undefined) return { destinationId, sealed };
+    const { code = 'backup_lost', detail = 'The store holds no backup of this run.' } = outcome ?? {};
+    return { destinationId, sealed, code, detail };
+  } finally {
+    await storage.close();
+  }
+}
+
+async function insert(trx: TenantTransaction, run: RunRow, place: { destinationId: string; sealed: BackupSummary }) {
+  const { sealed, destinationId } = place;
+  const { manifest, status, level, verifiedAt } = sealed;
+  const { body, key } = manifest;
+  const row = await insertBackup(trx, {
+    tenantId: run.tenant_id,
+    id: randomUUID(),
+    manifestId: body.backup,
+    databaseId: run.database_id ?? undefined,
+    destinationId,
+    runId: run.id,
+    key,
+    name: BackupRun.parse(run.request).name,
+    state: stateOf(status),
+    level,
+    identity: identityOf(sealed),
+    plainBytes: body.plain.bytes,
+    storedBytes: body.stored.bytes,
+    facts: factsOf(sealed),
+    manifest: body,
+    manifestSha256: manifest.sha256,
+    snapshotAt: new Date(body.snapshotAt),
+    verifiedAt: status === 'good' ? verifiedAt : undefined,
+  });
+  // The catalog has it already where the reconciler was faster.
+  return row ?? ((await backupByKey(trx, { destinationId, key })) as BackupRow);
+}
+
+function stateOf(status: BackupSummary['status']) {
+  if (status === 'lost' || status === 'deleted') {
+    throw new Failure('backup_lost', 'The store lost the backup while it was being recorded.', {
+      remedy: 'See who may delete at the destination.',
+    });
+  }
+  return status;
+}
+
+/** Whose backup it is: another server or another name is another database, and never stands in for this one (F63). */
+export function identityOf({ manifest }: Pick<BackupSummary, 'manifest'>): string {
+  const { engine, host, port, name } = manifest.body.database;
+  return databaseId({ engine, host, port, database: name });
+}
+
+export function factsOf({ manifest }: Pick<BackupSummary, 'manifest'>): BackupFacts {
+  const { body } = manifest;
+  const tables = Object.values(body.inventory.tables);
+  return BackupFacts.parse({
+    databaseName: body.database.name,
+    engine: body.database.engine,
+    type: body.type,
+    consistency: body.consistency,
+    sha256: body.stored.sha256,
+    encrypted: body.encryption !== undefined,
+    serverVersion: body.server.version,
+    toolVersion: body.tool.version,
+    tables: tables.length,
+    rows: tables.reduce((sum, { rows }) => sum + rows, 0),
+    warnings: body.warnings,
+  });
+}
+
+interface Kept {
+  readonly destinationId: string;
+  readonly row: BackupRow;
+}
+
+/** The run's states: all destinations, some, or none have a copy that can be relied on. */
+function endOf(places: readonly Place[], kept: readonly Kept[]): RunEnd {
+  const outcomes = places.map(({ destinationId, code, detail, sealed }) => {
+    const row = kept.find((one) => one.destinationId === destinationId)?.row;
+    const ok = row !== undefined && ['sealed', 'stored', 'good'].includes(row.state);
+    const wrong = ok
+      ? {}
+      : { code: code ?? 'backup_damaged', detail: detail ?? sealed?.reason ?? `It is ${row?.state}.` };
+    return { destinationId, ok, ...(row === undefined ? {} : { backupId: row.id }), ...wrong };
+  });
+  const bad = outcomes.filter(({ ok }) => !ok);
+  const backupId = kept.find(({ row }) => row.state === 'good')?.row.id ?? kept[0]?.row.id;
+  const common = { outcomes, backupId, report: {} };
+  const [first] = bad;
+  if (first === undefined) return { ...common, state: 'succeeded' };
+  return {
+    ...common,
+    state: bad.length === outcomes.length ? 'failed' : 'partly',
+    code: 'code' in first ? first.code : undefined,
+    cause: 'detail' in first ? first.detail : undefined,
+    remedy: 'See the outcome of each destination, and the log of the run.',
+  };
+}
+
+const DROP_SHARE = 0.5;
+
+async function tellOfSize(trx: TenantTransaction, row: BackupRow): Promise<void> {
+  const { tenant_id: tenantId, id, database_id: databaseId, destination_id: destinationId } = row;
+  if (databaseId === null || row.state !== 'good') return;
+  const before = await bytesBefore(trx, { id, databaseId, destinationId });
+  const bytes = Number(row.plain_bytes);
+  if (before === undefined || bytes > before * DROP_SHARE) return;
+  const databaseName = (await getDatabase(trx, databaseId))?.name ?? databaseId;
+  const data = { databaseId, databaseName, backupId: id, bytes, bytesBefore: before };
+  await tell(trx, { event: 'size.dropped', tenantId, key: `backup ${id}`, at: await clock(trx), data });
+}
