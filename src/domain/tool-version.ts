@@ -4,6 +4,7 @@ export type Flavour =
   | 'MariaDB'
   | 'MySQL'
   | 'MongoDB'
+  | 'mongod'
   | 'zstd'
   | 'age'
   | 'faketime'
@@ -36,6 +37,7 @@ const WORDINGS: readonly (readonly [Flavour, RegExp])[] = [
   ['MariaDB', new RegExp(String.raw`^${NAME} +(?:Ver [\d.]+ Distrib |Ver |from )${NUMBER}-MariaDB\b`)],
   ['MySQL', new RegExp(String.raw`^${NAME} +Ver (?:[\d.]+ Distrib )?${NUMBER}(?:-[\w.+~-]*)?,? for `)],
   ['MongoDB', new RegExp(String.raw`^mongo(?:dump|restore) version: ${NUMBER}(?:\s|$)`)],
+  ['mongod', new RegExp(String.raw`^db version v${NUMBER}(?:[\s-]|$)`)],
   ['zstd', new RegExp(String.raw`^\*\*\* (?:Zstandard CLI|zstd command line interface).{0,20} v${NUMBER},`, 'i')],
   ['age', new RegExp(String.raw`^v?${NUMBER}(?:[\s-]|$)`)],
   ['faketime', new RegExp(String.raw`^(?:${NAME}/)?faketime: Version ${NUMBER}(?:\s|$)`)],

@@ -50,6 +50,7 @@ const PRODUCTS: Readonly<Record<string, readonly string[]>> = {
   mysqld: MYSQL_NAMED,
   mongodump: ['MongoDB'],
   mongorestore: ['MongoDB'],
+  mongod: ['mongod'],
   zstd: ['zstd'],
   age: ['age'],
   faketime: ['faketime'],

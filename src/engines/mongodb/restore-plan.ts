@@ -26,9 +26,9 @@ export function planRestore(
   if (origin.type === 'globals') {
     throw new Failure(
       'restore_refused',
-      'Users and roles belong to a whole server and are not restored by this program.',
+      'Users and roles belong to a whole server and are not restored into a database.',
       {
-        remedy: 'Download the backup, look at it, and run: mongorestore --archive=FILE',
+        remedy: 'Run: dbdump rescue restore --globals, which makes those that are missing; --plan shows them first.',
       },
     );
   }

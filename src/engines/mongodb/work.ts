@@ -1,5 +1,3 @@
-import { Failure } from '../../domain/failure.ts';
-import type { Origin, Scratch, Workbench } from '../engine.ts';
 import type { EngineWork } from '../on-demand.ts';
 import { admin } from './admin.ts';
 import { openDump } from './dump.ts';
@@ -10,6 +8,7 @@ import { plan } from './plan.ts';
 import { probe } from './probe.ts';
 import { query } from './query.ts';
 import { restore } from './restore.ts';
+import { scratch } from './scratch.ts';
 
 export const work: EngineWork = {
   probe,
@@ -25,11 +24,3 @@ export const work: EngineWork = {
   admin,
   scratch,
 };
-
-/** A server is not started by us: no licence lets us hand one out, and none was at hand to test against. */
-async function scratch(_bench: Workbench, origin: Origin): Promise<Scratch> {
-  const major = origin.serverVersion.split('.')[0];
-  throw new Failure('tool_missing', 'There is no throwaway MongoDB server on this machine.', {
-    remedy: `Name an empty MongoDB ${major} server or database of yours: --scratch mongodb://HOST/DATABASE`,
-  });
-}

@@ -24,6 +24,7 @@ interface Job {
  * target that was restored in place is then `target_dirty`, and a new database must be dropped by the caller (F75).
  */
 export async function restoreDump(bench: Workbench, plain: Plain, { origin, request }: Job): Promise<RestoreReport> {
+  refuseGlobals(origin);
   const { target } = request;
   const about = await withServer(target, async ({ flavour, version }) => ({ family: flavour, version }));
   const filter = new RestoreFilter({
@@ -43,6 +44,13 @@ export async function restoreDump(bench: Workbench, plain: Plain, { origin, requ
     throw request.inPlace ? dirty(target, error) : error;
   }
   return reportOf(filter, origin, request);
+}
+
+function refuseGlobals({ type }: Origin): void {
+  if (type !== 'globals') return;
+  throw new Failure('restore_refused', 'Accounts belong to a whole server and are not restored into a database.', {
+    remedy: 'Run: dbdump rescue restore --globals, which makes those that are missing; --plan shows them first.',
+  });
 }
 
 interface Around {

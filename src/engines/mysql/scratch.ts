@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { chown, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../domain/failure.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { Child, Command } from '../../process/child.ts';
+import { freePort } from '../../process/free-port.ts';
 import { describeExit, endedWell, run } from '../../process/run.ts';
 import type { Tool } from '../../process/tools.ts';
 import type { Connection, Origin, Scratch, Workbench } from '../engine.ts';
@@ -255,14 +255,6 @@ async function answers(connection: Connection): Promise<boolean> {
     if (error instanceof Failure && error.code === 'database_unreachable') return false;
     throw error;
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function cannotStart(tool: Tool, why: string): Failure {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Failure, messageOf } from '../../domain/failure.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { Child } from '../../process/child.ts';
+import { freePort } from '../../process/free-port.ts';
 import { capture, describeExit, endedWell } from '../../process/run.ts';
 import type { Tool } from '../../process/tools.ts';
 import type { Connection, Origin, Scratch, Workbench } from '../engine.ts';
@@ -179,17 +179,6 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // It has ended by itself.
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function notStarted(why: string): Failure {

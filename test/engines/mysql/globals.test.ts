@@ -9,6 +9,7 @@ import {
   FULL,
   login,
   plainOf,
+  restoreRequest,
   startTestServer,
   type TestServer,
 } from '../../support/mysql-server.ts';
@@ -222,6 +223,18 @@ describeWithMysql('accounts and grants', (family) => {
     await expect(parse(lacking)).rejects.toMatchObject({
       code: 'dump_incomplete',
       message: expect.stringContaining('user plain@%'),
+    });
+  });
+
+  it('keeps accounts out of databases', async () => {
+    const { bytes, origin } = saved.plain;
+    const request = restoreRequest(target.at('odd db_%'));
+
+    const restored = mysql.restore(target.bench, plainOf(target.bench, bytes), { origin, request });
+
+    await expect(restored).rejects.toMatchObject({
+      code: 'restore_refused',
+      remedy: expect.stringContaining('--globals'),
     });
   });
 

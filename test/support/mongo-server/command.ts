@@ -10,7 +10,8 @@ import type { Store } from './store.ts';
 export interface ServerState {
   readonly store: Store;
   readonly cursors: Cursors;
-  readonly accounts: readonly Account[];
+  /** `createUser` puts one in. */
+  readonly accounts: Account[];
   readonly version: string;
   readonly wireVersion: number;
   readonly address: string;

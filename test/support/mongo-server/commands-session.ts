@@ -4,7 +4,8 @@ import type { Call, CommandRule, ServerState } from './command.ts';
 import { numberOption, part } from './command.ts';
 import { documentOf, embedded, embeddedArray, plain } from './raw.ts';
 import { badValue, Refusal } from './refusal.ts';
-import { finishConversation, startConversation } from './scram.ts';
+import { accountOf, finishConversation, startConversation } from './scram.ts';
+import { insertDocument } from './store.ts';
 import { MAX_MESSAGE_BYTES, replyOf } from './wire.ts';
 
 const HELLO_FIELDS = [
@@ -124,6 +125,25 @@ function usersInfo(call: Call): Buffer {
   return replyOf({ users: accounts });
 }
 
+/** With a password in clear, as drivers send it; every user may do everything. */
+function createUser({ state, options, database }: Call): Buffer {
+  const { createUser: name, pwd: password, roles = [] } = options;
+  if (typeof name !== 'string' || typeof password !== 'string') throw badValue('a user has a name and a password');
+  if (state.accounts.some(({ user }) => user.name === name && (user.database ?? 'admin') === database)) {
+    throw new Refusal(51003, 'Location51003', `User "${name}@${database}" already exists`);
+  }
+  state.accounts.push(accountOf({ name, password, database, roles }));
+  return replyOf({});
+}
+
+function createRole({ state, options, database }: Call): Buffer {
+  const { createRole: role, privileges = [], roles = [] } = options;
+  const id = `${database}.${role}`;
+  const collection = state.store.findOrCreate('admin', 'system.roles');
+  insertDocument('admin', collection, documentOf(plain({ _id: id, role, db: database, privileges, roles })));
+  return replyOf({});
+}
+
 /** Roles that users made: the documents of `admin.system.roles`. */
 function rolesInfo(call: Call): Buffer {
   const documents = call.state.store.find('admin', 'system.roles')?.documents.values() ?? [];
@@ -175,6 +195,8 @@ export const SESSION_COMMANDS: Readonly<Record<string, CommandRule>> = {
   buildinfo: { fields: [], open: true, run: buildInfo },
   connectionStatus: { fields: ['showPrivileges'], open: true, run: connectionStatus },
   endSessions: { fields: [], open: true, run: () => replyOf({}) },
+  createUser: { fields: ['pwd', 'roles', 'mechanisms', 'digestPassword'], run: createUser },
+  createRole: { fields: ['privileges', 'roles', 'authenticationRestrictions'], run: createRole },
   usersInfo: { fields: ['showPrivileges', 'showCredentials', 'filter'], run: usersInfo },
   rolesInfo: { fields: ['showPrivileges', 'showBuiltinRoles'], run: rolesInfo },
   getParameter: { fields: ['featureCompatibilityVersion'], run: getParameter },

@@ -38,6 +38,10 @@ export interface MongoServerOptions {
   /** What `hello` claims of a replica set and where its members are. */
   readonly replicaSet?: ReplicaSet;
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** Of 127.0.0.1; any free one unless said otherwise. */
+  readonly port?: number;
+  /** Needs a login though there is no user yet; the first one may be made without. */
+  readonly auth?: boolean;
 }
 
 export interface MongoServer {
@@ -73,7 +77,7 @@ export async function startMongoServer(options: MongoServerOptions = {}): Promis
   const server: Server = options.tls === undefined ? createServer(accept) : createTlsServer(options.tls, accept);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
   });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
@@ -103,9 +107,12 @@ class Host {
   readonly script = new FaultScript();
   readonly refused: string[] = [];
   readonly received: string[] = [];
+  readonly #auth: boolean;
   #replies = 0;
 
-  constructor({ users = [], version = '7.0.14', wireVersion = 21, faults = [], replicaSet }: MongoServerOptions) {
+  constructor(options: MongoServerOptions) {
+    const { users = [], version = '7.0.14', wireVersion = 21, faults = [], replicaSet, auth = false } = options;
+    this.#auth = auth || users.length > 0;
     this.state = {
       store: new Store(),
       cursors: new Cursors(),
@@ -139,7 +146,8 @@ class Host {
     const { name, database, body } = command;
     const rule = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (rule === undefined) throw unknownCommand(name);
-    if (this.state.accounts.length > 0 && session.user === undefined && rule.open !== true) {
+    const isFirstUser = name === 'createUser' && this.state.accounts.length === 0;
+    if (this.#auth && session.user === undefined && rule.open !== true && !isFirstUser) {
       throw new Refusal(13, 'Unauthorized', `Command ${name} requires authentication`);
     }
     const call: Call = { name, database, body, state: this.state, session, options: optionsOf(body) };

@@ -66,7 +66,7 @@ function refuseGlobals({ type }: Origin): void {
     'restore_refused',
     'Roles and globals belong to a whole server and are not restored into a database.',
     {
-      remedy: 'Download the backup, read it, and run what you need of it with psql.',
+      remedy: 'Run: dbdump rescue restore --globals, which makes those that are missing; --plan shows them first.',
     },
   );
 }
