@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../domain/failure.ts';
 import type { Workbench } from '../engines/engine.ts';
 import type { Child, Command, Exit } from '../process/child.ts';
+import { pour } from '../process/pour.ts';
 import { describeExit, endedWell, guarded, requireGood, run } from '../process/run.ts';
 import { decompressedCount, decompressTransform, zstdDecompressCommand, zstdProgram } from './compressor.ts';
 import type { Compression } from './pipeline.ts';
@@ -12,7 +13,6 @@ import { damaged } from './stored-bytes.ts';
 type Algorithm = Compression['algorithm'];
 type Bytes = AsyncIterable<Uint8Array>;
 
-const HIGH_WATER = 1024 * 1024;
 /** A killed program is gone after two seconds. */
 const GONE_AFTER_MS = 3_000;
 
@@ -172,7 +172,7 @@ async function feed(
     await kill();
   });
   try {
-    await (stdin && pipeline(Readable.from(checked, { objectMode: false, highWaterMark: HIGH_WATER }), stdin));
+    if (stdin !== null) await pour(checked, stdin);
   } catch {
     return failed;
   }

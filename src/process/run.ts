@@ -1,7 +1,6 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Failure, type FailureCode } from '../domain/failure.ts';
 import type { Child, Command, Exit, Runner } from './child.ts';
+import { pour } from './pour.ts';
 
 export interface RunOptions {
   /** Fed to standard input; an error of it ends the child and is thrown. */
@@ -83,8 +82,6 @@ export function requireGood(exit: Exit, code: FailureCode, remedy?: string): voi
 async function feed(child: Child, input: AsyncIterable<Uint8Array> | undefined): Promise<unknown> {
   if (input === undefined || child.stdin === null) return undefined;
   let failed: unknown;
-  // Node reports a broken pipe once more after the pipeline has ended.
-  child.stdin.on('error', () => undefined);
   const source = guarded(input, async (error) => {
     failed = error;
     // Ended before its input closes: a program that sees a plain end of input may call half a dump done (M2).
@@ -92,7 +89,7 @@ async function feed(child: Child, input: AsyncIterable<Uint8Array> | undefined):
     await child.ended;
   });
   try {
-    await pipeline(Readable.from(source, { objectMode: false, highWaterMark: 1024 * 1024 }), child.stdin);
+    await pour(source, child.stdin);
   } catch (error) {
     return failed ?? (child.pid === undefined ? error : undefined);
   }

@@ -100,6 +100,7 @@ export function restoreCommand(tool: Tool, target: Connection, wish: RestoreWish
       ...(wish.entries === undefined ? [] : [{ file: 'list', prefix: '--use-list=' }]),
     ],
     files: list,
+    bufferInput: true,
     ...libpqEnvironment(target, { ...wish, clientMajor: tool.major }),
   };
 }
@@ -116,6 +117,7 @@ export function scriptCommand(tool: Tool, { flags, entries }: ScriptWish): Comma
     program: tool.path,
     args: ['--file=-', ...flags, ...(entries === undefined ? [] : [{ file: 'list', prefix: '--use-list=' }])],
     files: list,
+    bufferInput: true,
     bufferOutput: true,
   };
 }
@@ -131,7 +133,7 @@ export function sqlCommand(psql: Tool, target: Connection, wish: Omit<LibpqWish,
 
 /** Reads an archive to its end and keeps nothing: the format's own reader must be content. */
 export function readThroughCommand(tool: Tool): Command {
-  return { program: tool.path, args: ['--file=/dev/null'] };
+  return { program: tool.path, args: ['--file=-'], bufferInput: true, bufferOutput: true };
 }
 
 function listText(entries: readonly number[]): string {

@@ -8,13 +8,18 @@ export function rowDigest() {
   return {
     /** One row as COPY writes it, without the end of line. */
     add(line: Uint8Array): void {
-      const digest = hash('sha256', line, 'buffer');
-      for (let lane = 0; lane < LANES; lane += 1) {
-        sum[lane] = (sum[lane] ?? 0) + digest.readUInt32LE(lane * 4);
-      }
+      // One character a byte: a string costs Node a third of what a buffer does.
+      const digest = hash('sha256', line, 'binary');
+      for (let lane = 0; lane < LANES; lane += 1) sum[lane] = (sum[lane] ?? 0) + laneOf(digest, lane * 4);
     },
     hex(): string {
       return Buffer.from(sum.buffer).toString('hex');
     },
   };
+}
+
+/** Four characters as a little-endian number. */
+function laneOf(digest: string, at: number): number {
+  const low = digest.charCodeAt(at) | (digest.charCodeAt(at + 1) << 8);
+  return low | (digest.charCodeAt(at + 2) << 16) | (digest.charCodeAt(at + 3) << 24);
 }
