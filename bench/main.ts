@@ -3,6 +3,7 @@ import { busySeconds, cpuOf, machineLine } from './machine.ts';
 import { openMariaDb } from './mariadb.ts';
 import { type Plan, percent } from './measure.ts';
 import { type Options, type PartName, readOptions, USAGE } from './options.ts';
+import { buildPackage } from './package.ts';
 import { killPart } from './parts/kill.ts';
 import { limitPart } from './parts/limit.ts';
 import { mongoPart } from './parts/mongo.ts';
@@ -29,6 +30,7 @@ async function main(options: Options): Promise<number> {
   }
   try {
     world.print([machineLine(), `size ${options.size}, ${options.rounds} rounds, parts ${options.only.join(', ')}`]);
+    world.onClose(await buildPackage());
     const loaded = await warnOfLoad(world);
     await runParts(world, loaded ? { ...planOf(options), retries: 0 } : planOf(options));
   } finally {

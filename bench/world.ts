@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Figure } from './figures.ts';
 import type { Options } from './options.ts';
+import { LAUNCHER, STARTER } from './package.ts';
 import { SCALES, type Scale } from './scales.ts';
 
 /** What every part of the benchmark is given, and where it leaves what it found. */
@@ -121,16 +122,14 @@ export async function startBucket(world: World, kind: 'discard' | 'keep'): Promi
   };
 }
 
-const ROOT = join(import.meta.dirname, '..');
-
 /** The command line, as a user starts it. */
 export function dbdump(...args: readonly string[]): string[] {
-  return [process.execPath, join(ROOT, 'cli', 'main.ts'), ...args];
+  return [process.execPath, LAUNCHER, ...args];
 }
 
 /** One of the benchmark's own programs. */
 export function program(name: string, ...args: readonly string[]): string[] {
-  return [process.execPath, join(ROOT, 'bench', 'run', 'start.ts'), name, ...args];
+  return [process.execPath, STARTER, name, ...args];
 }
 
 export function shell(line: string): string[] {

@@ -4,8 +4,8 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
-/** Loaded from node_modules as they are: one driver is needed at a time, and they look for companions of their own there. */
-const LEFT_TO_NPM = ['pg', 'mysql2', 'mongodb', 'bson'];
+/** Loaded from node_modules as they are: these drivers look for companions of their own there; `pg-native` is such a one. */
+const LEFT_TO_NPM = ['pg-native', 'mysql2', 'mongodb', 'bson'];
 
 /** zod brings its messages in fifty languages; ours are English. */
 const englishOnly: Plugin = {
@@ -17,13 +17,24 @@ const englishOnly: Plugin = {
   },
 };
 
+/** An import of these reads all they have, which loads Node's whole fetch; a plain look at what is used does not. */
+const withoutFetch: Plugin = {
+  name: 'without-fetch',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:https?$/ }, ({ path }) => ({ path, namespace: 'built-in' }));
+    onLoad({ filter: /.*/, namespace: 'built-in' }, ({ path }) => {
+      return { contents: `module.exports=process.getBuiltinModule('${path}')` };
+    });
+  },
+};
+
 /** Some libraries still call `require`, which a module does not have. */
 const REQUIRE = `import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);`;
 
 /**
  * Bundles programs, named by entry, into a folder: one file of each, and chunks that are read when they are needed. Only
- * what is used of a library goes along, which makes a start twice as fast and halves its memory. Names stay as they are
- * written, so that a stack can be read. Rejects after esbuild has printed what is wrong.
+ * what is used of a library goes along, which makes a start twice as fast and halves its memory. Lines and names stay,
+ * since Node prints the line of an error that nobody caught. Rejects after esbuild has printed what is wrong.
  */
 export async function bundle(entryPoints: Readonly<Record<string, string>>, outdir: string): Promise<Metafile> {
   const { metafile } = await build({
@@ -38,9 +49,8 @@ export async function bundle(entryPoints: Readonly<Record<string, string>>, outd
     target: 'node24',
     mainFields: ['module', 'main'],
     external: LEFT_TO_NPM,
-    plugins: [englishOnly],
+    plugins: [englishOnly, withoutFetch],
     banner: { js: REQUIRE },
-    minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'none',
     logLevel: 'warning',
