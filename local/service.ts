@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type ApiHandler, apiHandler } from '../lambdas/middleware/api-handler.ts';
 import { USUAL_LIMITS } from '../lambdas/middleware/door.ts';
@@ -10,6 +11,7 @@ import type { Local } from '../src/runtime/local.ts';
 import { type LocalService, openLocalService } from '../src/runtime/local-service.ts';
 import { everyRoute } from './api.ts';
 import { type HttpServer, startHttpServer } from './http-server.ts';
+import { startJobRunner } from './job-runner.ts';
 
 export interface ServiceOptions {
   readonly local: Local;
@@ -36,6 +38,8 @@ export async function startService({ local, server, port, checkout }: ServiceOpt
   const url = `http://127.0.0.1:${http.port}`;
   try {
     const service = await openLocalService({ local, server, version: versionOf(checkout), listenUrl: url });
+    const runner = await startJobRunner({ ...service, ...workers() });
+    service.launchWith(runner.launcher);
     handler = handlerOf(service, http.port);
     return {
       url,
@@ -43,6 +47,7 @@ export async function startService({ local, server, port, checkout }: ServiceOpt
       signInLink: () => service.signInLink(),
       stop: async () => {
         await http.stop();
+        await runner.stop();
         await service.close();
       },
     };
@@ -50,6 +55,12 @@ export async function startService({ local, server, port, checkout }: ServiceOpt
     await http.stop(0);
     throw error;
   }
+}
+
+/** Dumps wait for servers and stores more than for this machine; one tenant leaves room for another. */
+function workers() {
+  const concurrency = Math.max(3, availableParallelism());
+  return { concurrency, perTenant: concurrency - 1 };
 }
 
 /** A port that was asked for is used or refused; the usual one makes room for whoever was there first. */

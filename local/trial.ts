@@ -66,10 +66,7 @@ async function runWith(trial: Trial, local: Local, server: Server): Promise<void
 async function serve(trial: Trial, local: Local, service: RunningService): Promise<void> {
   const { print } = trial;
   const key = `"Authorization: Bearer $(cat ${shown(trial, service.keyFile)})"`;
-  print.next(
-    'API',
-    `curl -H ${key} ${service.url}/v1/me  (a preview: it keeps what it is given, and starts no run yet)`,
-  );
+  print.next('API', `curl -H ${key} ${service.url}/v1/me`);
   print.next('sign in', `${await service.signInLink()}  (good once, for 15 minutes)`);
   print.next('running', `until Ctrl-C; everything stays in ${shown(trial, local.dataFolder)}/`);
 }

@@ -5,6 +5,7 @@ import type { ProbeRun } from '../contract/resources/stored.ts';
 import { Failure } from '../domain/failure.ts';
 import { Secret } from '../domain/secret.ts';
 import type { Probe } from '../engines/engine.ts';
+import { probeFacts } from '../pipeline/probe-facts.ts';
 import { change, look, tell } from './change.ts';
 import { engineOf } from './database-rules.ts';
 import { check } from './databases.ts';
@@ -61,7 +62,7 @@ export const dryRunDatabase: Operation<'databases.dryRun', Needs> = async (runti
       password,
       sealed: undefined,
     });
-    return { ...verdictOf(probe), probe: probeResource(probe) };
+    return { ...verdictOf(probe), probe: probeFacts(probe) };
   } catch (error) {
     if (!(error instanceof Failure) || error.code === 'internal') throw error;
     return { ok: false, problem: error.message, remedy: error.remedy };
@@ -70,18 +71,6 @@ export const dryRunDatabase: Operation<'databases.dryRun', Needs> = async (runti
 
 function verdictOf({ obstacles }: Probe) {
   return obstacles.length === 0 ? { ok: true } : { ok: false, problem: obstacles.join(' ') };
-}
-
-/** A probe as the contract shows it. */
-export function probeResource(probe: Probe) {
-  return {
-    flavour: probe.flavour,
-    version: probe.version,
-    bytes: probe.bytes,
-    tables: probe.tables.length,
-    privileges: probe.privileges.map((privilege) => ({ ...privilege })),
-    warnings: [...probe.warnings, ...probe.obstacles],
-  };
 }
 
 /** What can be backed up, and how consistent it will be, as the last look at it says. */

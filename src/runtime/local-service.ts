@@ -42,6 +42,8 @@ export interface LocalService {
   readonly runtime: Runtime;
   /** The queue's own login to the catalog's server. */
   readonly queueUrl: Secret;
+  /** The catalog is this machine's own: no other service works on its runs. */
+  readonly alone: boolean;
   readonly tasks: TaskStarter;
   /** Says who starts runs from now on. */
   launchWith(launcher: Launcher): void;
@@ -65,6 +67,7 @@ export async function openLocalService(options: LocalServiceOptions): Promise<Lo
   return {
     runtime,
     queueUrl,
+    alone: config.catalog === undefined,
     ...work,
     verifier: makeVerifier({ catalog, tokens: accessTokens(issuers, runtime.now), now: runtime.now }),
     keyFile,

@@ -106,6 +106,16 @@ export async function renewLease(
   return { held: row !== undefined, cancelRequested: row?.cancel_requested ?? false };
 }
 
+/** The end of a lease whose holder is known to be gone. Who holds the token may still renew it until another claims the run. */
+export async function abandonLease(trx: TenantTransaction, runId: string): Promise<void> {
+  await trx
+    .updateTable('runs')
+    .set({ lease_until: sql<Date>`clock_timestamp()` })
+    .where('id', '=', runId)
+    .where('state', '=', 'running')
+    .execute();
+}
+
 /** The run, locked, when the lease is this attempt's and not over; else a Failure `lease_lost`. What follows in the transaction is fenced. */
 export async function requireLease(trx: TenantTransaction, { runId, lease }: LeaseRef): Promise<RunRow> {
   const row = await trx

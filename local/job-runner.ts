@@ -1,0 +1,148 @@
+import { messageOf } from '../src/domain/failure.ts';
+import type { Secret } from '../src/domain/secret.ts';
+import type { RunningTask, TaskStarter } from '../src/runtime/local-platform.ts';
+import type { Runtime } from '../src/runtime/runtime.ts';
+import { runAttempt, type StepDoor } from '../src/workflows/attempt.ts';
+import { type Workflow, workflowOf } from '../src/workflows/registry.ts';
+import { abandonLeases, runsToStart } from '../src/workflows/sweep.ts';
+import { watchTask } from '../src/workflows/watch.ts';
+import type { Claimed, RunInput } from '../src/workflows/workflow.ts';
+import { type JobQueue, openJobQueue } from './job-queue.ts';
+import { taskFailure } from './task-failure.ts';
+
+export interface JobRunnerOptions {
+  readonly runtime: Runtime;
+  readonly tasks: TaskStarter;
+  readonly queueUrl: Secret;
+  readonly concurrency: number;
+  readonly perTenant: number;
+  /** No other runner works on this catalog: runs that seem held at the start were held by one that died. */
+  readonly alone: boolean;
+  readonly sweepMs?: number;
+}
+
+export interface JobRunner {
+  readonly launcher: Runtime['launcher'];
+  /** Stops what is running, gives it back to the queue, and waits for that. */
+  stop(): Promise<void>;
+}
+
+const SWEEP_MS = 5000;
+
+/**
+ * Does runs on this machine: each step in the order of its workflow, functions here, tasks as processes. The catalog's rows
+ * are the truth and the queue a hint: what the queue lost, or its worker left behind, is found by the sweep.
+ */
+export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunner> {
+  const { runtime, queueUrl: url, concurrency, perTenant, alone, sweepMs = SWEEP_MS } = options;
+  const active = new Map<string, Set<RunningTask>>();
+  let stopping = false;
+  if (alone) await abandonLeases(runtime);
+  const queue: JobQueue = await openJobQueue({
+    url,
+    concurrency,
+    perTenant,
+    onError: (error) => runtime.log('error', { cause: messageOf(error) }, 'the queue of this machine failed'),
+    work: (run) => (stopping ? Promise.resolve() : workOn(options, { queue, active }, run)),
+  });
+  const sweeper = startSweeping(options, { queue, active }, sweepMs);
+  return {
+    launcher: {
+      start: (_workflow, run) => queue.put(run),
+      cancel: async ({ runId }) => {
+        for (const task of active.get(runId) ?? []) task.stop();
+      },
+    },
+    stop: async () => {
+      stopping = true;
+      await sweeper.stop();
+      for (const tasks of active.values()) for (const task of tasks) task.stop();
+      await queue.stop();
+    },
+  };
+}
+
+interface Shared {
+  readonly queue: JobQueue;
+  /** Runs that are being worked on here, and their tasks. */
+  readonly active: Map<string, Set<RunningTask>>;
+}
+
+async function workOn(options: JobRunnerOptions, { queue, active }: Shared, run: RunInput): Promise<void> {
+  const { runtime } = options;
+  if (active.has(run.runId)) return;
+  const tasks = new Set<RunningTask>();
+  active.set(run.runId, tasks);
+  try {
+    const workflow = await workflowOf(runtime, run);
+    if (workflow === undefined) return;
+    const ending = await runAttempt(workflow.definition, run, doorOf(options, workflow, tasks));
+    if (!ending.over) await queue.put(run, ending.waitSeconds);
+  } catch (error) {
+    // The row stays as it is; the sweep comes back to it.
+    runtime.log('error', { runId: run.runId, cause: messageOf(error), error }, 'a run could not be worked on');
+  } finally {
+    active.delete(run.runId);
+  }
+}
+
+function doorOf({ runtime, tasks }: JobRunnerOptions, { steps }: Workflow, running: Set<RunningTask>): StepDoor {
+  return {
+    run: (step, input, signal) => {
+      if (step.place === 'task') return runTask({ runtime, tasks, running, name: step.name }, input as Claimed, signal);
+      const work = steps[step.name];
+      if (work === undefined) throw new Error(`There is no step ${step.name}.`);
+      return work(runtime, input as never);
+    },
+  };
+}
+
+interface TaskPlace {
+  readonly runtime: Runtime;
+  readonly tasks: TaskStarter;
+  readonly running: Set<RunningTask>;
+  readonly name: string;
+}
+
+async function runTask(
+  { runtime, tasks, running, name }: TaskPlace,
+  input: Claimed,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tenantId, runId, lease, attempt, timeoutSeconds } = input;
+  const watch = watchTask(runtime, { tenantId, runId, lease });
+  const task = await tasks.start(name, {
+    input: { tenantId, runId, lease, attempt, timeoutSeconds },
+    onLine: watch.onLine,
+  });
+  running.add(task);
+  signal.addEventListener('abort', () => task.stop(), { once: true });
+  try {
+    const { code, stderr } = await task.ended;
+    await watch.end();
+    if (code !== 0) throw taskFailure({ code, stderr, last: watch.last() });
+  } finally {
+    running.delete(task);
+  }
+}
+
+/** Puts what waits in the catalog into the queue again and again; a sweep that fails is followed by the next one. */
+function startSweeping({ runtime }: JobRunnerOptions, { queue, active }: Shared, everyMs: number) {
+  let sweeping = Promise.resolve();
+  const sweep = async () => {
+    for (const run of await runsToStart(runtime)) if (!active.has(run.runId)) await queue.put(run);
+  };
+  const turn = () => {
+    sweeping = sweeping.then(sweep).catch((error) => {
+      runtime.log('warn', { cause: messageOf(error) }, 'the sweep of waiting runs failed and is repeated');
+    });
+  };
+  const timer = setInterval(turn, everyMs);
+  turn();
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await sweeping;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { askHttp } from './http.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'local', 'main.ts');
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are read by tests, which say themselves what they expect
+type Json = any;
+
+/** The service as `npm start` starts it, in a folder of its own, asked over HTTP with the owner's key. */
+export interface RunningService {
+  readonly folder: string;
+  readonly data: string;
+  readonly port: number;
+  /** Of the service's process, now. */
+  pid(): number;
+  start(): Promise<void>;
+  /** Ctrl-C; the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL, and nothing else is told. */
+  kill(): Promise<void>;
+  /** The answer's body, parsed; anything but 2xx is an error with the problem in it. */
+  api(method: string, path: string, body?: unknown): Promise<Json>;
+  /** Waits until the run is over. */
+  ended(runId: string, withinMs?: number): Promise<Json>;
+  log(): string;
+  remove(): Promise<void>;
+}
+
+export async function prepareService(args: readonly string[] = ['--no-sample']): Promise<RunningService> {
+  const folder = mkdtempSync(join(tmpdir(), 'dd-service-'));
+  chmodSync(folder, 0o755);
+  const data = join(folder, 'data');
+  const port = await freePort();
+  let child: ChildProcess | undefined;
+  let gone: Promise<number | null> = Promise.resolve(null);
+  const api = async (method: string, path: string, body?: unknown): Promise<Json> => {
+    const key = readFileSync(join(data, 'owner.key'), 'utf8').trim();
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const text = body === undefined ? {} : { body: JSON.stringify(body) };
+    const answer = await askHttp(port, { method, path, headers, ...text });
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    return answer.text === '' ? undefined : JSON.parse(answer.text);
+  };
+  const stop = async () => {
+    child?.kill('SIGINT');
+    return gone;
+  };
+  return {
+    folder,
+    data,
+    port,
+    pid: () => child?.pid ?? 0,
+    start: async () => {
+      const env: NodeJS.ProcessEnv = { ...process.env, ALLOWED_RANGES: '127.0.0.0/8' };
+      delete env.CI;
+      const started = spawn(process.execPath, [MAIN, '--data-dir', data, '--port', String(port), ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env,
+      });
+      child = started;
+      gone = new Promise((resolve) => started.once('exit', resolve));
+      await untilRunning(started, gone);
+    },
+    stop,
+    kill: async () => {
+      child?.kill('SIGKILL');
+      await gone;
+    },
+    api,
+    ended: async (runId, withinMs = 60_000) => {
+      const until = Date.now() + withinMs;
+      for (;;) {
+        const run = await api('GET', `/v1/runs/${runId}`);
+        if (!['queued', 'running'].includes(run.state)) return run;
+        if (Date.now() > until) throw new Error(`the run did not end: ${JSON.stringify(run)}`);
+        await sleep(100);
+      }
+    },
+    log: () => (existsSync(join(data, 'service.log')) ? readFileSync(join(data, 'service.log'), 'utf8') : ''),
+    remove: async () => {
+      await stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function untilRunning(child: ChildProcess, gone: Promise<number | null>): Promise<void> {
+  let [stdout, stderr] = ['', ''];
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  return new Promise((resolve, reject) => {
+    void gone.then((code) => reject(new Error(`npm start ended with ${code}: ${stderr}`)));
+    child.stdout?.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+      if (stdout.includes('→ running')) resolve();
+    });
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
