@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { Failure } from './failure.ts';
 
@@ -36,6 +37,12 @@ export function requireDialable(host: string, addresses: readonly string[], allo
   throw new Failure('usage', `${host} is at ${bad}, an address that must not be reached from here.`, {
     remedy: 'Use a public address, or let the operator allow the private range by name.',
   });
+}
+
+/** A look-up for sockets whose answer is always the address that was checked, in either shape it may be asked for (F88). */
+export function pinnedLookup(address: string): LookupFunction {
+  const family = ipaddr.IPv4.isValid(address) ? 4 : 6;
+  return (_host, { all }, done) => (all ? done(null, [{ address, family }]) : done(null, address, family));
 }
 
 /** IPv4 inside IPv6 (mapped) is judged as the IPv4 address it is; anything that is not a plain address is none. */

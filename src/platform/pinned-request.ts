@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
-import { type AllowedRanges, requireDialable } from '../domain/address.ts';
+import { type AllowedRanges, pinnedLookup, requireDialable } from '../domain/address.ts';
 import { Failure } from '../domain/failure.ts';
 import type { Resolver } from './platform.ts';
 
@@ -51,14 +51,12 @@ interface Dial {
 }
 
 function send(url: URL, request: PinnedRequest, { address, signal }: Dial): Promise<IncomingMessage> {
-  const family = isIP(address);
   const options: RequestOptions = {
     method: request.method,
     headers: { ...request.headers },
     signal,
     agent: false,
-    // Both shapes of a look-up's answer; whichever is asked for, it is the address that was checked.
-    lookup: (_host, { all }, done) => (all ? done(null, [{ address, family }]) : done(null, address, family)),
+    lookup: pinnedLookup(address),
   };
   return new Promise((resolve, reject) => {
     const call = url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options);

@@ -1,4 +1,5 @@
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
+import { pinnedLookup } from '../../domain/address.ts';
 import type { Connection, Workbench } from '../engine.ts';
 import { mongodbUri } from './address.ts';
 import { readAuthority } from './authority.ts';
@@ -66,12 +67,14 @@ async function guarded<T>(connection: Connection, work: () => Promise<T>): Promi
 }
 
 function clientOptions(connection: Connection): MongoClientOptions {
-  const { user, password } = connection;
+  const { user, password, address } = connection;
   const ca = readAuthority(connection);
   return {
     serverSelectionTimeoutMS: DIAL_MS,
     connectTimeoutMS: DIAL_MS,
     maxPoolSize: 4,
+    // The name stays for TLS; what is dialled is the address that was checked (F88).
+    ...(address === undefined ? {} : { lookup: pinnedLookup(address) }),
     ...(ca === undefined ? {} : { ca }),
     ...(user === '' ? {} : { auth: { username: user, password: password?.reveal() ?? '' } }),
   };
