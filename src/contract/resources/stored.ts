@@ -38,6 +38,10 @@ export const RetentionRun = z.strictObject({
 });
 export type RetentionRun = z.infer<typeof RetentionRun>;
 
+/** A run of kind `reconcile`. */
+export const ReconcileRun = z.strictObject({ destinationId: Id });
+export type ReconcileRun = z.infer<typeof ReconcileRun>;
+
 /** What lists show of a backup, taken from its manifest once. */
 export const BackupFacts = Backup.pick({
   databaseName: true,
