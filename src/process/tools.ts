@@ -119,15 +119,24 @@ async function candidates(search: ToolSearch): Promise<Candidate[]> {
   const trial = search.caches.flatMap((cache) => TRIAL_FOLDERS.map((folder) => join(cache, folder)));
   const folders = await expandAll([...usual, ...cached]);
   const trialFolders = await expandAll(trial);
+  const reach = reachOf(search.user);
   const result = new Map<string, Candidate>();
   for (const folder of [...folders, ...trialFolders]) {
-    for (const name of PROGRAMS) {
+    for (const name of await programsIn(folder)) {
       const path = await resolved(join(folder, name));
-      if (path === undefined || result.has(path) || !(await isUsable(path, search.user))) continue;
+      if (path === undefined || result.has(path) || !(await isUsable(path, reach))) continue;
       result.set(path, { path, trial: trialFolders.includes(folder) });
     }
   }
   return [...result.values()];
+}
+
+/** One look at the folder costs less than asking it for each name; one that may not be listed is asked. */
+async function programsIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch(() => undefined);
+  if (names === undefined) return PROGRAMS;
+  const there = new Set(names);
+  return PROGRAMS.filter((name) => there.has(name));
 }
 
 /** Relative folders of PATH are left out: what they mean would depend on where the tool is started. */
@@ -158,13 +167,27 @@ async function resolved(path: string): Promise<string | undefined> {
   return real !== undefined && basename(real) === basename(path) ? real : real && path;
 }
 
-async function isUsable(path: string, user: ChildUser | undefined): Promise<boolean> {
+type Reach = (path: string) => Promise<boolean>;
+
+/** Whether the user may enter every folder on the way to a program; each folder is judged once. */
+function reachOf(user: ChildUser | undefined): Reach {
+  if (user === undefined) return async () => true;
+  const judged = new Map<string, Promise<boolean>>();
+  return (path) => {
+    const folder = dirname(path);
+    const known = judged.get(folder) ?? firstBarrier(path, user).then((barrier) => barrier === undefined);
+    judged.set(folder, known);
+    return known;
+  };
+}
+
+async function isUsable(path: string, reach: Reach): Promise<boolean> {
   try {
     await access(path, constants.X_OK);
     const real = await realpath(path);
     // Debian's wrapper chooses a version by the cluster it is pointed at; the versions themselves are found beside it.
     if (basename(real) === 'pg_wrapper') return false;
-    return user === undefined || (await firstBarrier(real, user)) === undefined;
+    return await reach(real);
   } catch {
     return false;
   }
