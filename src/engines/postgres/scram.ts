@@ -11,9 +11,21 @@ const MECHANISM = 'SCRAM-SHA-256';
  */
 const KEPT_AS_IT_IS = /[\p{Cc}\p{Co}\p{Cn}\u200e\u200f\u202a-\u202e\u2060-\u206f\ufff9-\ufffd\u2ff0-\u2ffb]/u;
 
-/** Whether the driver would change a password that the server did not. */
-export function isOddPassword(password: string): boolean {
-  return KEPT_AS_IT_IS.test(password) && password.normalize('NFKC') !== password;
+/** What preparation turns into a space or into nothing (RFC 3454, tables C.1.2 and B.1). */
+const MAPPED =
+  /[\u00a0\u00ad\u1680\u1806\u2000-\u200c\u202f\u205f\u2060\u3000\ufeff]|\u034f|\u200d|[\u180b-\u180d]|[\ufe00-\ufe0f]/u;
+
+/** Whether the driver sends another password than this one. */
+export function isChangedByDriver(password: string): boolean {
+  return MAPPED.test(password) || password.normalize('NFKC') !== password;
+}
+
+/**
+ * Whether the server certainly kept the password as it is. It may have kept others too: it prepares none with a character
+ * that is newer than Unicode 3.2, such as an emoji, and none that mixes directions of writing.
+ */
+export function isKeptByServer(password: string): boolean {
+  return KEPT_AS_IT_IS.test(password);
 }
 
 /** One SCRAM-SHA-256 exchange, without channel binding, with the password exactly as it is. */

@@ -5,7 +5,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { Connection, Workbench } from '../engine.ts';
 import { explainConnection } from './connection-failure.ts';
 import { authenticationRule, connectSeconds, systemAuthorities } from './environment.ts';
-import { isOddPassword, scramExchange } from './scram.ts';
+import { isChangedByDriver, isKeptByServer, scramExchange } from './scram.ts';
 
 export type Row = Readonly<Record<string, string | null>>;
 
@@ -75,7 +75,29 @@ export async function withSession<Result>(
   }
 }
 
+const WRONG_PASSWORD = '28P01';
+
+/** A password that the driver would change is sent as it is where the server kept it so, or refuses the other form (F84). */
 async function dial(source: Connection, wish: SessionWish, serverOptions: string): Promise<Session> {
+  const password = source.password?.reveal() ?? '';
+  const changed = isChangedByDriver(password);
+  const kept = changed && isKeptByServer(password);
+  try {
+    return await dialOnce(source, wish, { serverOptions, asItIs: kept });
+  } catch (error) {
+    const refused = error instanceof Error && 'code' in error && error.code === WRONG_PASSWORD;
+    if (!refused || kept || !changed) throw error;
+    return dialOnce(source, wish, { serverOptions, asItIs: true });
+  }
+}
+
+interface LogIn {
+  readonly serverOptions: string;
+  /** The password without the driver's preparation. */
+  readonly asItIs: boolean;
+}
+
+async function dialOnce(source: Connection, wish: SessionWish, { serverOptions, asItIs }: LogIn): Promise<Session> {
   const client = new pg.Client({
     host: source.address ?? source.host,
     port: source.port,
@@ -93,7 +115,7 @@ async function dial(source: Connection, wish: SessionWish, serverOptions: string
   // An error between statements reaches the next statement; without a listener it would end the process.
   client.on('error', () => undefined);
   guardPassword(client, source);
-  answerOddPassword(client, source);
+  if (asItIs) answerAsItIs(client, source);
   // The driver never answers a log-in that was ended by itself.
   const stopped = Promise.withResolvers<never>();
   stopped.promise.catch(() => undefined);
@@ -192,12 +214,10 @@ interface Answering extends Refusable {
   sendSCRAMClientFinalMessage(final: string): void;
 }
 
-/** Passwords that the driver would change on their way are answered here (F84). */
-function answerOddPassword(client: pg.Client, source: Connection): void {
-  const password = source.password?.reveal() ?? '';
-  if (!isOddPassword(password)) return;
+/** The server's questions for a password are answered here instead of by the driver. */
+function answerAsItIs(client: pg.Client, source: Connection): void {
   const { connection } = client as unknown as { connection: Answering };
-  const exchange = scramExchange(password);
+  const exchange = scramExchange(source.password?.reveal() ?? '');
   const steps: Readonly<Record<string, (data: string) => Promise<void>>> = {
     authenticationSASL: async () => connection.sendSASLInitialResponseMessage(exchange.mechanism, exchange.first),
     authenticationSASLContinue: async (data) => connection.sendSCRAMClientFinalMessage(await exchange.final(data)),
