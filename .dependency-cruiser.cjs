@@ -117,6 +117,7 @@ module.exports = {
       '^src/contract/',
       '^src/domain/',
       '^src/process/(tools|compiled)\\.ts$',
+      '^src/runtime/config\\.ts$',
     ]),
     only('rescue-knows-its-runtime', { from: '^cli/(rescue|doctor)' }, [
       '^cli/',

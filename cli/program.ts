@@ -3,6 +3,7 @@ import { Failure } from '../src/domain/failure.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { addRescueCommands } from './rescue-commands.ts';
 import { openScreen } from './screen.ts';
+import { addServiceCommands } from './tree/service.ts';
 import { VERSION } from './version.ts';
 
 /** Parses the command line and runs what it asks for; the result is the process's exit code. */
@@ -20,6 +21,7 @@ export function buildProgram(): Command {
     .version(VERSION)
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
+  addServiceCommands(program);
   addRescueCommands(program);
   addDoctorCommand(program);
   return program;

@@ -38,6 +38,8 @@ export interface Screen {
   note(sentence: string): void;
   warn(sentence: string): void;
   progress(event: ProgressEvent): void;
+  /** With --json, one more line of what is watched: a document of its own. Nothing for people. */
+  emit(document: object): void;
   finish(outcome: Outcome): number;
   refuse(error: unknown): number;
 }
@@ -60,6 +62,9 @@ export function openScreen(options: ScreenOptions, streams: Streams = process): 
     progress: (event) => {
       if (event.note !== undefined && !options.quiet && options.progress !== 'ndjson') error(`  ${event.note}`);
       meter.add(event);
+    },
+    emit: (document) => {
+      if (options.json) streams.stdout.write(`${clean(JSON.stringify(document))}\n`);
     },
     finish: (outcome) => {
       meter.end();

@@ -12,7 +12,7 @@ const DOCS = join(import.meta.dirname, '..', 'docs');
 
 const MEANINGS: Readonly<Record<FailureCode, string>> = {
   internal: 'a fault of this program; please report it',
-  not_ready: 'the service is starting, stopping, or without its catalog',
+  not_ready: 'the service cannot be reached, or is starting, stopping, or without its catalog',
   usage: 'the command line, a URL or a file given cannot be used as it is',
   unauthenticated: 'nobody is signed in, or the key or session is no longer valid',
   forbidden: 'the role of whoever asks does not reach that far',

@@ -1,8 +1,8 @@
-import { Failure } from '../../src/domain/failure.ts';
 import { namedVariable, readConfig } from '../../src/runtime/config.ts';
 import { openRescue, type Rescue } from '../../src/runtime/rescue.ts';
 import { holdsPassword, resolveDatabaseUrl, TYPED_PASSWORD_WARNING } from '../database-argument.ts';
 import { type Outcome, openScreen, type Screen } from '../screen.ts';
+import { cancelOnSignals } from '../signals.ts';
 import type { CommonOptions } from './global-options.ts';
 
 /** What a command's work is given. */
@@ -17,7 +17,8 @@ export interface Session {
 /** Runs a command to its one result or refusal, sets the exit code, and leaves nothing behind. */
 export async function runCommand(options: CommonOptions, work: (session: Session) => Promise<Outcome>): Promise<void> {
   const screen = openScreen({ ...options, colours: readConfig().colours });
-  const cancel = cancelOnSignals(screen);
+  const remedy = 'Nothing was kept of it; start it again when you like.';
+  const cancel = cancelOnSignals({ warn: screen.warn, remedy });
   let rescue: Rescue | undefined;
   try {
     if (process.argv.some(holdsPassword)) screen.warn(TYPED_PASSWORD_WARNING);
@@ -48,33 +49,6 @@ function sessionOf(rescue: Rescue, screen: Screen, signal: AbortSignal): Session
       const found = rescue.connect(url);
       if (found.connection.password !== undefined) screen.hide(found.connection.password);
       return found;
-    },
-  };
-}
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
-
-/** The first signal cancels and cleans up; a second one leaves at once. */
-function cancelOnSignals(screen: Screen) {
-  const controller = new AbortController();
-  const listeners = SIGNALS.map((name) => {
-    const listener = () => {
-      if (controller.signal.aborted) process.exit(128 + SIGNAL_NUMBERS[name]);
-      screen.warn('Cancelling; again to leave at once.');
-      controller.abort(
-        new Failure('cancelled', `The command was cancelled by ${name}.`, {
-          remedy: 'Nothing was kept of it; start it again when you like.',
-        }),
-      );
-    };
-    process.on(name, listener);
-    return { name, listener };
-  });
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const { name, listener } of listeners) process.off(name, listener);
     },
   };
 }
