@@ -42,6 +42,14 @@ export const postgresDefences: readonly Defence[] = [
     test: 'test/engines/postgres/faults.test.ts',
   },
   {
+    fault: 'F71',
+    what: 'a script of roles runs nothing but what makes a new one',
+    file: 'src/engines/postgres/globals/script.ts',
+    remove: '  role?.extras.push(statement.text);\n  return role !== undefined;',
+    put: '  role?.extras.push(statement.text);\n  return true;',
+    test: 'test/engines/postgres/globals.test.ts',
+  },
+  {
     fault: 'F82',
     what: 'a name is literal for pg_dumpall',
     file: 'src/engines/postgres/commands.ts',

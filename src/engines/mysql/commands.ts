@@ -15,7 +15,8 @@ export interface DumpParts {
   readonly history: boolean;
   /** Milliseconds until a wait for a table's lock ends the dump, where the tool can be told (F9). */
   readonly lockWaitMs: number;
-  readonly runId: string;
+  /** A comment for every statement that reads rows, by which the server's list of sessions tells whose it is (F11). */
+  readonly mark: string | undefined;
 }
 
 const COMMON = [
@@ -38,7 +39,7 @@ const COMMON = [
  */
 export function dumpCommand(tool: Tool, source: Connection, parts: DumpParts): Command {
   const { args, files } = login(source, familyOf(tool));
-  const content = parts.rows ? [] : ['--no-data'];
+  const content = parts.rows ? marked(parts) : ['--no-data'];
   const objects = parts.schema ? ['--routines', '--events', '--triggers'] : ['--no-create-info', '--skip-triggers'];
   return {
     program: tool.path,
@@ -58,6 +59,11 @@ export function dumpCommand(tool: Tool, source: Connection, parts: DumpParts): C
   };
 }
 
+/** The tools pass a comment on nowhere else: a condition that is always true carries it. */
+function marked({ mark }: DumpParts): string[] {
+  return mark === undefined ? [] : [`--where=1 ${mark}`];
+}
+
 /** The command that writes every definition and no row; tables and sequences among them, to be left out by the reader. */
 export function codeCommand(tool: Tool, source: Connection): Command {
   const { args, files } = login(source, familyOf(tool));
@@ -72,10 +78,8 @@ const GTID = ['--set-gtid-purged=OFF', '--column-statistics=0'];
 function familyOptions(tool: Tool, parts: DumpParts): string[] {
   if (familyOf(tool) === 'MariaDB') return parts.history ? ['--dump-history'] : [];
   const seconds = Math.max(1, Math.ceil(parts.lockWaitMs / 1_000));
-  const mark = `@database_dump_run = '${parts.runId.replace(/[^\w-]/g, '')}'`;
   const knowsInit = tool.major >= 9;
-  const init = `--init-command=SET SESSION lock_wait_timeout = ${seconds}, ${mark}`;
-  return knowsInit ? [...GTID, init] : GTID;
+  return knowsInit ? [...GTID, `--init-command=SET SESSION lock_wait_timeout = ${seconds}`] : GTID;
 }
 
 /**

@@ -5,6 +5,7 @@ import { type DumpParts, dumpCommand } from './commands.ts';
 import { catalogueDigest, DumpWatch } from './dump-watch.ts';
 import { openGlobals } from './globals/dump.ts';
 import { baseTables, digestContent, keepsHistory } from './inventory.ts';
+import { endLeftovers, takeMark } from './leftovers.ts';
 import { contentWarnings, outsideSnapshot, requireSupported } from './probe.ts';
 import { chooseProgram } from './programs.ts';
 import { readSchema, type Schema } from './schema.ts';
@@ -39,6 +40,10 @@ async function prepare(bench: Workbench, { server, source, request }: Preparatio
   const { flavour: family, version } = server;
   const tool = chooseProgram(bench.tools, 'dump', { family, version });
   const keep = selection(request);
+  const { runId } = bench;
+  const ended = await endLeftovers(server, { runId, user: source.user, database: source.database });
+  if (ended > 0) bench.note(`Ended ${ended} dump(s) of earlier runs that nobody waits for.`);
+  const mark = await takeMark(server, runId);
   const snapshotAt = await serverTime(server);
   const snapshotId = await binlogPosition(server);
   const catalogue = await catalogueDigest(server, { source, keep });
@@ -49,7 +54,7 @@ async function prepare(bench: Workbench, { server, source, request }: Preparatio
   const inventory = await inventoryOf(bench, source, { request, schema, server });
   const watch = new DumpWatch(server, { source, request, schema, catalogue, keep }, bench.signal);
   return {
-    command: dumpCommand(tool, source, partsOf(bench, request, { schema, version })),
+    command: dumpCommand(tool, source, partsOf(request, { schema, version, mark })),
     flavour: family,
     serverVersion: version,
     toolVersion: tool.version,
@@ -69,9 +74,8 @@ async function prepare(bench: Workbench, { server, source, request }: Preparatio
 }
 
 function partsOf(
-  bench: Workbench,
   request: DumpRequest,
-  { schema, version }: { schema: Schema; version: string },
+  { schema, version, mark }: { schema: Schema; version: string; mark: string | undefined },
 ): DumpParts {
   const isFiltered = request.include.length + request.exclude.length > 0;
   const wanted = request.type === 'data' ? baseTables(schema.entries) : schema.entries;
@@ -82,7 +86,7 @@ function partsOf(
     only: isFiltered || request.type === 'data' ? wanted.map(({ name }) => name) : undefined,
     history: keepsHistory(schema.entries, version),
     lockWaitMs: request.lockWaitMs,
-    runId: bench.runId,
+    mark,
   };
 }
 

@@ -75,7 +75,7 @@ export async function digestContent(
       only: batch.map(({ name }) => name),
       history: keepsHistory(batch, version),
       lockWaitMs: 60_000,
-      runId: bench.runId,
+      mark: undefined,
     });
     Object.assign(result, await readRows(bench, command, family));
   }

@@ -31,7 +31,7 @@ class Place {
   readonly notes: string[] = [];
 
   constructor(words = '') {
-    const server = join(import.meta.dirname, '../../support/mongo-server/mongod.ts');
+    const server = join(import.meta.dirname, '../../support/mongo-server/main.ts');
     const program = join(this.folder, 'mongod');
     const text = words === '' ? `exec ${process.execPath} --no-warnings ${server} "$@"` : words;
     writeFileSync(program, `#!/bin/sh\n${text}\n`);

@@ -154,6 +154,77 @@ describeWithMysql('a dump of a living server', (family) => {
     }
   }, 60_000);
 
+  /** Sessions that read rows for a dump, by their number. */
+  async function readers(): Promise<string[]> {
+    const rows = await server.rows('', 'SHOW FULL PROCESSLIST');
+    return rows.filter((row) => /^SELECT .*a_big/.test(row[7] ?? '')).map(([id]) => id ?? '');
+  }
+
+  /** A dump of another run that stands still in the middle; a tool that is stopped is like a machine that is gone. */
+  async function standing(runId: string, { marked = true } = {}) {
+    const bench = { ...server.bench, runId };
+    const before = new Set(await readers());
+    const session = await mysql.openDump(bench, server.at('live'), FULL);
+    const args = session.command.args.filter((argument) => marked || !String(argument).startsWith('--where'));
+    const child = server.bench.runner.start({ ...session.command, args }, { stdout: 'pipe' });
+    let id: string | undefined;
+    await waitFor(async () => {
+      id = (await readers()).find((reader) => !before.has(reader));
+      return id !== undefined;
+    });
+    if (child.pid !== undefined) process.kill(child.pid, 'SIGSTOP');
+    return {
+      id,
+      /** Ends our session of that run, as the end of its worker does. */
+      die: async () => {
+        const lock = `SELECT IS_USED_LOCK('database-dump ${runId}')`;
+        const [[holder]] = (await server.rows('', lock)) as [[string]];
+        await server.sql('', `KILL ${holder}`);
+      },
+      end: async () => {
+        if (child.pid !== undefined) process.kill(child.pid, 'SIGCONT');
+        await end({ session, child, finish: () => Promise.reject(new Error('not this way')) });
+      },
+    };
+  }
+
+  it('F11 M23 the next dump ends what a dead run left on the server, and nobody else’s', async () => {
+    const dead = await standing('run-dead');
+    const living = await standing('run-living');
+    const foreign = await standing('run-foreign', { marked: false });
+    const notes = server.bench.notes.length;
+    try {
+      expect(new Set(await readers())).toEqual(new Set([dead.id, living.id, foreign.id]));
+      await dead.die();
+      await foreign.die();
+
+      const next = await mysql.openDump({ ...server.bench, runId: 'run-next' }, server.at('live'), FULL);
+      await waitFor(async () => !(await readers()).includes(dead.id ?? ''));
+      await next.close();
+
+      expect(new Set(await readers())).toEqual(new Set([living.id, foreign.id]));
+      expect(server.bench.notes.slice(notes)).toEqual([expect.stringMatching(/^Ended 1 dump/)]);
+    } finally {
+      for (const one of [dead, living, foreign]) await one.end();
+    }
+  }, 60_000);
+
+  it('F11 an attempt ends the dump of an earlier attempt of its own run, and leaves another database’s alone', async () => {
+    const earlier = await standing('run-again');
+    await server.sql('', 'CREATE DATABASE IF NOT EXISTS beside');
+    await server.sql('beside', 'CREATE TABLE IF NOT EXISTS t (id INT)');
+    const again = { ...server.bench, runId: 'run-again' };
+    try {
+      await (await mysql.openDump(again, server.at('beside'), FULL)).close();
+      expect(await readers()).toEqual([earlier.id]);
+
+      await (await mysql.openDump(again, server.at('live'), FULL)).close();
+      await waitFor(async () => (await readers()).length === 0);
+    } finally {
+      await earlier.end();
+    }
+  }, 60_000);
+
   it('F14 tables outside the snapshot make the dump partial and are named', async () => {
     await server.sql('', 'CREATE DATABASE mixed');
     await server.sql(

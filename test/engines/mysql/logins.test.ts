@@ -130,7 +130,14 @@ function names(count: number, seed: number): string[] {
   return [...found].slice(0, count);
 }
 
-const PARTS: DumpParts = { schema: true, rows: true, only: undefined, history: false, lockWaitMs: 1_000, runId: 'r' };
+const PARTS: DumpParts = {
+  schema: true,
+  rows: true,
+  only: undefined,
+  history: false,
+  lockWaitMs: 1_000,
+  mark: undefined,
+};
 
 describeWithMysql('names and passwords', (family) => {
   let server: TestServer;

@@ -1,5 +1,5 @@
 /**
- * The wire server as a program that takes `mongod`'s options: `node mongod.ts --dbpath=… --port=…`. What a real one would
+ * The wire server as a program that takes `mongod`'s options: `node main.ts --dbpath=… --port=…`. What a real one would
  * not take is refused here too, so that a test notices a misspelt option.
  */
 import { existsSync, writeFileSync } from 'node:fs';
