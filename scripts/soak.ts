@@ -3,8 +3,9 @@
  * the time. What it printed stays in reports/. Ends with 1 on any failure.
  *
  *   --seed N      repeats a run; today's date otherwise
- *   --minutes N   when to end, finished or not (60); below 180 the longest targets do a share of their full size
+ *   --minutes N   when to end, finished or not (70); below 180 the longest targets do a share of their full size
  *   --hours N     the same in hours
+ *   --percent N   the share of the longest targets, whatever the time; for a machine that has other work as well
  *   --only T4     only these targets (repeatable); `fuzz` is one
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
@@ -18,8 +19,9 @@ import { SOAK_TARGETS } from './soak/targets.ts';
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
-    minutes: { type: 'string', default: '60' },
+    minutes: { type: 'string', default: '70' },
     hours: { type: 'string' },
+    percent: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -38,7 +40,8 @@ const minutes =
 const end = started.getTime() + minutes * 60_000;
 const file = join(folder, `${started.toISOString().slice(0, 19).replaceAll(':', '')}.txt`);
 mkdirSync(folder, { recursive: true });
-const share = Math.min(1, minutes / FULL_MINUTES);
+const percent = values.percent === undefined ? (100 * minutes) / FULL_MINUTES : wholeNumber(values.percent, 'percent');
+const share = Math.min(1, percent / 100);
 
 const lines: string[][] = [];
 let failed = 0;
