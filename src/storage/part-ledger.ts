@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
+import { crc32Combine } from '../domain/crc32.ts';
 import { Failure } from '../domain/failure.ts';
-import { crc32Combine, toBase64 } from './crc32.ts';
+import { toBase64 } from './crc32.ts';
 import type { CompleteOptions, Storage } from './storage.ts';
 
 export interface PartNote {
@@ -20,8 +21,11 @@ export class PartLedger {
     this.#limits = limits;
   }
 
-  /** Checks a part before it is sent: numbers within the limit (F31), no part larger than the part size. */
-  describe(number: number, body: Uint8Array): PartNote {
+  /**
+   * Checks a part before it is sent: numbers within the limit (F31), no part larger than the part size. A CRC-32 that is
+   * given is believed: only for parts that somebody else will compare with it.
+   */
+  describe(number: number, body: Uint8Array, given?: number): PartNote {
     const { partBytes, partsPerObject } = this.#limits;
     if (!Number.isInteger(number) || number < 1 || number > partsPerObject) {
       throw new Failure(
@@ -37,7 +41,7 @@ export class PartLedger {
         remedy: 'Send equal parts of the size the store names.',
       });
     }
-    const crc = crc32(body);
+    const crc = given ?? crc32(body);
     return { number, bytes: body.byteLength, crc, crc32: toBase64(crc) };
   }
 

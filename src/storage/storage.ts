@@ -49,8 +49,11 @@ export interface CompleteOptions {
 /** One object being written in equal parts (the last may be shorter). Nothing is visible before `complete`. */
 export interface Upload {
   readonly key: string;
-  /** Part numbers from 1. The buffer may be reused once this resolves; until then it is kept for replays (F25). */
-  part(number: number, body: Uint8Array): Promise<void>;
+  /**
+   * Part numbers from 1. The buffer may be reused once this resolves; until then it is kept for replays (F25). `crc` is the
+   * CRC-32 of the body where the caller has it: it is then computed again by the store alone, on arrival.
+   */
+  part(number: number, body: Uint8Array, crc?: number): Promise<void>;
   /** Makes the object visible unless the key exists already: then a Failure `storage_conflict` (F30). */
   complete(options: CompleteOptions): Promise<Stat>;
   /** Leaves nothing behind; safe to call twice and after a failure. */

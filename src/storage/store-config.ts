@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Secret } from '../domain/secret.ts';
 import type { Capabilities } from './storage.ts';
 
@@ -21,6 +22,8 @@ export interface S3Config {
   /** Account id that must own the bucket, sent with every call (F35). */
   readonly expectedOwner: string | undefined;
   readonly kmsKeyId: string | undefined;
+  /** Class of what is uploaded in parts; undefined for the bucket's own. Manifests and reports are small and often read: never. */
+  readonly storageClass?: string | undefined;
   /** Keys of this store; undefined for the credentials handed in or the standard chain. */
   readonly keys: AccessKeys | undefined;
   /** For stores that take fewer than 8192 parts (F31). */
@@ -74,12 +77,19 @@ export interface StorageContext {
   /** Ends every call as `cancelled`; cleaning up goes on without it. */
   readonly signal?: AbortSignal;
   readonly credentials?: CredentialSource;
+  /**
+   * Credentials for whatever only looks: HEAD, GET and lists. Undefined: the same as for all the rest; `none`: nothing may be
+   * looked at, and what the store acknowledged with its checksum is believed.
+   */
+  readonly reading?: CredentialSource | 'none';
   /** What an earlier probe of this store saw; without it a full-featured store is assumed. */
   readonly capabilities?: Capabilities;
   readonly retry?: Partial<RetryPolicy>;
   readonly deadlines?: Partial<Deadlines>;
   /** Bytes of every part but the last; 8 MiB unless told. */
   readonly partBytes?: number;
+  /** Resolves an endpoint's name each time it is connected to; refuses what must not be dialled (F87, F88). */
+  readonly lookup?: LookupFunction;
   /** For trials against an STS of one's own. */
   readonly stsEndpoint?: string;
   now?(): number;

@@ -37,22 +37,29 @@ export class Calls {
   readonly mode: Mode;
   readonly retrying: Retrying;
   readonly signal: AbortSignal | undefined;
+  /** What looks: these calls themselves, those of another session, or nobody. */
+  readonly reading: Calls | undefined;
   readonly #client: S3Client;
   readonly #session: RenewingSession;
   readonly #deadlines: Deadlines;
 
-  constructor(config: S3Config, context: StorageContext) {
+  constructor(config: S3Config, context: StorageContext, shared?: Pick<Calls, 'clock' | 'mode'>) {
     this.config = config;
-    this.clock = new StoreClock(context.now ?? Date.now);
+    this.clock = shared?.clock ?? new StoreClock(context.now ?? Date.now);
     this.signal = context.signal;
-    this.mode = {
+    this.mode = shared?.mode ?? {
       checksums: context.capabilities?.checksums ?? true,
       conditions: context.capabilities?.conditionalWrites ?? true,
     };
+    this.reading = this.#openReading(context);
     this.retrying = new Retrying(context.retry, context.random);
     this.#deadlines = { ...DEADLINES, ...context.deadlines };
     this.#session = openSession(config, context, this.clock);
-    this.#client = makeClient(config, this.#session, { clock: this.clock, deadlines: this.#deadlines });
+    this.#client = makeClient(config, this.#session, {
+      clock: this.clock,
+      deadlines: this.#deadlines,
+      lookup: context.lookup,
+    });
   }
 
   /** Bucket and owner: part of every call's input (F35). */
@@ -90,7 +97,9 @@ export class Calls {
   async lockOf(key: string, versionId: string): Promise<string | undefined> {
     const input = { ...this.object(key), VersionId: versionId };
     const step = { action: 's3:GetObjectVersion', key };
-    const found = await this.call(step, (client, options) => client.send(new HeadObjectCommand(input), options));
+    const found = await this.reader().call(step, (client, options) =>
+      client.send(new HeadObjectCommand(input), options),
+    );
     if (found.ObjectLockLegalHoldStatus === 'ON') return 'legal hold';
     return found.ObjectLockRetainUntilDate?.toISOString();
   }
@@ -102,8 +111,25 @@ export class Calls {
       : new URL(this.config.endpoint).host;
   }
 
+  /** The calls of whoever may look; a Failure where nobody may. */
+  reader(): Calls {
+    if (this.reading !== undefined) return this.reading;
+    throw new Failure('storage_denied', `Nothing may be read from the bucket ${this.config.bucket}.`, {
+      remedy: 'Give the destination the ARN of a role that may read.',
+      details: { action: 's3:GetObject' },
+    });
+  }
+
   close(): void {
     this.#client.destroy();
+    if (this.reading !== this) this.reading?.close();
+  }
+
+  // One store: what either session learns of its clock and its ways holds for both.
+  #openReading({ reading, ...context }: StorageContext): Calls | undefined {
+    if (reading === undefined) return this;
+    if (reading === 'none') return undefined;
+    return new Calls({ ...this.config, role: undefined, keys: undefined }, { ...context, credentials: reading }, this);
   }
 
   #signalOf({ tidying, signal }: Step): AbortSignal | undefined {
@@ -164,6 +190,7 @@ export class Calls {
   // A wrong owner is answered like any denial. Only a look without the expected owner tells them apart; it carries no data.
   async #ownerDiffers(): Promise<boolean> {
     if (this.config.expectedOwner === undefined) return false;
+    if (this.reading !== undefined && this.reading !== this) return this.reading.#ownerDiffers();
     const look = (input: { Bucket: string; ExpectedBucketOwner?: string }): Promise<boolean> =>
       this.#send((client, options) => client.send(new HeadBucketCommand(input), options), this.signal).then(
         () => true,

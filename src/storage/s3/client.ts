@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { CredentialSource, Deadlines, S3Config, StorageContext } from '../store-config.ts';
 import { RenewingSession, roleSource } from './session.ts';
@@ -13,9 +14,10 @@ const SOCKETS = 16;
 export function makeClient(
   config: S3Config,
   session: RenewingSession,
-  options: { clock: StoreClock; deadlines: Deadlines },
+  options: { clock: StoreClock; deadlines: Deadlines; lookup: LookupFunction | undefined },
 ): S3Client {
-  const { clock, deadlines } = options;
+  const { clock, deadlines, lookup } = options;
+  const agent = { keepAlive: true, maxSockets: SOCKETS, ...(lookup === undefined ? {} : { lookup }) };
   const client = new S3Client({
     region: config.region,
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
@@ -30,8 +32,8 @@ export function makeClient(
     requestHandler: {
       connectionTimeout: deadlines.connectMs,
       socketTimeout: deadlines.idleMs,
-      httpAgent: { keepAlive: true, maxSockets: SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: SOCKETS },
+      httpAgent: agent,
+      httpsAgent: agent,
     },
   });
   watchClock(client, clock);

@@ -37,9 +37,11 @@ async function* objectPages(calls: Calls, prefix: string): AsyncIterable<ListObj
   let next: { readonly ContinuationToken?: string } | undefined = {};
   while (next !== undefined) {
     const input = { ...calls.bucket(), Prefix: calls.fullKey(prefix), ...next };
-    const page: ListObjectsV2CommandOutput = await calls.call({ action: 's3:ListBucket' }, (client, options) =>
-      client.send(new ListObjectsV2Command(input), options).then(demandSaid),
-    );
+    const page: ListObjectsV2CommandOutput = await calls
+      .reader()
+      .call({ action: 's3:ListBucket' }, (client, options) =>
+        client.send(new ListObjectsV2Command(input), options).then(demandSaid),
+      );
     yield page;
     next =
       page.IsTruncated === true && page.NextContinuationToken !== undefined

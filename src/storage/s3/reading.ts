@@ -21,7 +21,7 @@ export async function headObject(calls: Calls, key: string, versionId?: string):
   const input = { ...calls.object(key), ...versionOf(versionId), ChecksumMode: 'ENABLED' as const };
   const step = readStep(key, versionId);
   const output = await orGone(() =>
-    calls.call(step, async (client, options) => {
+    calls.reader().call(step, async (client, options) => {
       const reply = await client.send(new HeadObjectCommand(input), options);
       if (reply.ETag === undefined || reply.ContentLength === undefined)
         throw new MalformedReply('HeadObject without ETag or length');
@@ -39,7 +39,9 @@ async function explainHead(
 ): Promise<never> {
   if (!(error instanceof Failure) || error.code !== 'storage_denied') throw error;
   const reply = await orGone(() =>
-    calls.call(step, (client, options) => client.send(new GetObjectCommand({ ...input, Range: 'bytes=0-0' }), options)),
+    calls
+      .reader()
+      .call(step, (client, options) => client.send(new GetObjectCommand({ ...input, Range: 'bytes=0-0' }), options)),
   );
   discard(reply);
   throw error;
@@ -133,6 +135,7 @@ async function openBody(calls: Calls, stat: Stat, { at, end }: Place): Promise<A
   };
   const step = readStep(stat.key, stat.versionId);
   const reply = await calls
+    .reader()
     .call(step, async (client, options) => {
       const output = await client.send(new GetObjectCommand(input), options);
       demandRange(output, at);

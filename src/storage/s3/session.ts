@@ -139,6 +139,8 @@ export interface RoleOptions {
   readonly base: CredentialSource | undefined;
   readonly endpoint?: string | undefined;
   readonly sessionName?: string;
+  /** A policy, as JSON, that narrows the sessions whatever the role may do besides (F97). */
+  readonly policy?: string | undefined;
   /** 900 to 3600: chained sessions cannot live longer. */
   readonly seconds?: number;
 }
@@ -147,11 +149,12 @@ const LONGEST_SESSION_S = 3600;
 
 /** A source of sessions of an assumed role. One call is one AssumeRole; repeating it is the caller's part. */
 export function roleSource(role: AssumedRole, options: RoleOptions): CredentialSource {
-  const { sessionName = 'database-dump', seconds = LONGEST_SESSION_S } = options;
+  const { sessionName = 'database-dump', seconds = LONGEST_SESSION_S, policy } = options;
   const input = {
     RoleArn: role.arn,
     RoleSessionName: sessionName,
     DurationSeconds: Math.min(seconds, LONGEST_SESSION_S),
+    ...(policy === undefined ? {} : { Policy: policy }),
     ...(role.externalId === undefined ? {} : { ExternalId: role.externalId }),
   };
   let assuming: ReturnType<typeof openSts> | undefined;

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { Failure } from '../../domain/failure.ts';
 import { crc32Base64, toBase64 } from '../crc32.ts';
 import { checkMetadata, holdsMetadata } from '../metadata.ts';
@@ -95,12 +95,18 @@ export async function adopt(calls: Calls, wanted: Wanted): Promise<Stat | undefi
   }
 }
 
+/** What the store answered when it had written. */
+export interface Made {
+  readonly etag: string;
+  readonly versionId?: string;
+}
+
 /** Refuses what the store holds when it is not what was sent: `backup_damaged`. Without a kept checksum the bytes are read again (F44). */
-export async function demandWanted(
-  calls: Calls,
-  wanted: Wanted,
-  { versionId: version }: { versionId?: string },
-): Promise<Stat> {
+export async function demandWanted(calls: Calls, wanted: Wanted, made: Made): Promise<Stat> {
+  const { versionId: version } = made;
+  // It has checked length and checksum of the whole before it said yes.
+  if (calls.reading === undefined && calls.mode.checksums)
+    return { ...made, ...wanted, modifiedAt: new Date(calls.clock.now()) };
   const found = await headObject(calls, wanted.key, version);
   if (found === undefined) {
     throw new Failure('backup_lost', `The object ${wanted.key} was accepted, and is not there.`, {
@@ -161,13 +167,23 @@ export interface Removal {
  * five minutes apart, since what is too old cannot be known then (F34).
  */
 export async function removeObject(calls: Calls, key: string, removal: Removal): Promise<void> {
-  const look = removal.versionId === undefined || removal.ifMatch !== undefined || !calls.clock.known;
+  const look = removal.versionId === undefined || removal.ifMatch !== undefined || !(await knowsClock(calls, key));
   const found = look ? await headObject(calls, key, removal.versionId) : undefined;
   if (look && found === undefined) return;
   demandClock(calls);
   if (removal.ifMatch !== undefined && found?.etag !== removal.ifMatch) throw conflict(key);
   const version = removal.versionId ?? found?.versionId;
   await sendDelete(calls, key, version === undefined ? ifUnchanged(calls, removal) : { VersionId: version });
+}
+
+/** Whoever may look learns the clock by looking; a session that only deletes may list versions. */
+async function knowsClock(calls: Calls, key: string): Promise<boolean> {
+  if (calls.clock.known || calls.reading !== undefined) return calls.clock.known;
+  const input = { ...calls.bucket(), Prefix: calls.fullKey(key), MaxKeys: 1 };
+  await calls.call({ action: 's3:ListBucketVersions', key }, (client, options) =>
+    client.send(new ListObjectVersionsCommand(input), options),
+  );
+  return true;
 }
 
 // A named version never changes; only without versions the object may be another one by now.
