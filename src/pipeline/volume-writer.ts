@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { volumeName } from '../domain/backup.ts';
+import { crc32Combine } from '../domain/crc32.ts';
 import type { ManifestBody } from '../domain/manifest.ts';
 import type { Storage } from '../storage/storage.ts';
 import { BufferPool } from './buffer-pool.ts';
@@ -97,10 +98,11 @@ export class VolumeWriter {
     const body = buffer.subarray(0, this.#used);
     this.#buffer = undefined;
     this.#used = 0;
-    const volume = this.#volumeFor(body);
+    const crc = crc32(body);
+    const volume = this.#volumeFor(body, crc);
     const number = volume.parts;
     const flight = volume.upload
-      .then((upload) => upload.part(number, body))
+      .then((upload) => upload.part(number, body, crc))
       .catch((error: unknown) => {
         this.#failed ??= { error };
       })
@@ -111,13 +113,13 @@ export class VolumeWriter {
     this.#flying.add(flight);
   }
 
-  #volumeFor(body: Uint8Array): Volume {
+  #volumeFor(body: Uint8Array, crc: number): Volume {
     const last = this.#volumes.at(-1);
     const full = last === undefined || last.parts === this.#options.storage.limits.partsPerObject;
     const volume = full ? this.#nextVolume() : last;
     this.#total.update(body);
     if (this.#volumes.length > 1) this.#own.update(body);
-    volume.crc = crc32(body, volume.crc);
+    volume.crc = crc32Combine(volume.crc, crc, body.length);
     volume.parts += 1;
     volume.bytes += body.length;
     this.#bytes += body.length;

@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { crc32Base64, crc32Combine } from '../../src/storage/crc32.ts';
+import { crc32Combine } from '../../src/domain/crc32.ts';
+import { crc32Base64 } from '../../src/storage/crc32.ts';
 
 describe('CRC-32 of pieces', () => {
   it('combines to that of the whole, wherever it is cut', () => {

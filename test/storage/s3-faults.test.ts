@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { crc32Base64 } from '../../src/storage/crc32.ts';
+import { crc32Base64, toBase64 } from '../../src/storage/crc32.ts';
 import { type S3Server, startS3Server } from '../support/s3-server/s3-server.ts';
 import { openOn, SMALL_PART, withServer } from './stores.ts';
 import { bytesOf, codeOf, collect, digest, failureOf, partsOf, sendParts, severalParts, store } from './uploading.ts';
@@ -525,6 +526,28 @@ describe('what a store may lack', () => {
       server.script = [{ fault: 'corrupt-body', action: 'GetObject', times: Infinity }];
 
       expect(await codeOf(store(storage, { key: 'f44', body }))).toBe('backup_damaged');
+    });
+  });
+
+  it('F44 a part that is not what its sum says is refused by the store, and by us where the store does not look', async () => {
+    const wrong = async (server: S3Server, checksums: boolean): Promise<string> => {
+      const capabilities = { checksums, conditionalWrites: true, versioned: false };
+      const storage = openOn(server, {}, { capabilities, retry: { attempts: 2 } });
+      const upload = await storage.upload('f44', {});
+      const body = Buffer.from('changed since');
+      const before = crc32(Buffer.from('as it was'));
+      const sent = upload
+        .part(1, body, before)
+        .then(() => upload.complete({ bytes: body.length, crc32: toBase64(before) }));
+      const code = await codeOf(sent);
+      await upload.abort();
+      expect(server.versions()).toEqual([]);
+      return code;
+    };
+
+    await withServer({}, async (server) => expect(await wrong(server, true)).toBe('storage_unreachable'));
+    await withServer({ features: { checksums: 'ignored' } }, async (server) => {
+      expect(await wrong(server, false)).toBe('backup_damaged');
     });
   });
 
