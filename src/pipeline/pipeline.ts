@@ -135,6 +135,10 @@ export interface RestoreJob {
   readonly owners: boolean;
   readonly acls: boolean;
   readonly roles: Readonly<Record<string, string>>;
+  /** The right to write to the target, where a service gives one; else a marker in the store is. */
+  readonly lease?: Lease;
+  /** The target's id in the catalog, for the safety backup. */
+  readonly databaseId?: string;
 }
 
 export interface RestorePlan {

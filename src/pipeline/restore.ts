@@ -62,7 +62,7 @@ async function restoreFrom(needs: Needs, job: RestoreJob, open: Open): Promise<R
   requireConfirmed(job);
   const quiet = { ...needs, progress: throttledProgress((event) => needs.progress(event)) };
   const target = { ...job.target, database: finalName(job) };
-  const lease = await takeRunMarker(quiet, databaseFolder(target), { purpose: 'restore' });
+  const lease = job.lease ?? (await takeRunMarker(quiet, databaseFolder(target), { purpose: 'restore' }));
   try {
     const started = performance.now();
     const work = { needs: quiet, job, lease, source: open(quiet) };
@@ -153,7 +153,7 @@ async function restoreInPlace(work: Work, expected: Fresh['expected']): Promise<
   const { needs, job, lease } = work;
   const admin = needs.engine.admin(needs.bench);
   const empty = await admin.isEmpty(job.target, job.target.database);
-  const safety = empty ? undefined : await safetyBackup(needs, { target: job.target, lease, like: work.source });
+  const safety = empty ? undefined : await safetyBackup(needs, { job, lease, like: work.source });
   await lease.check();
   needs.bench.signal.throwIfAborted();
   try {

@@ -1,12 +1,11 @@
 import { Failure } from '../domain/failure.ts';
-import type { Connection } from '../engines/engine.ts';
 import { backup } from './backup.ts';
-import type { Lease, Needs, TrustedManifest } from './pipeline.ts';
+import type { Lease, Needs, RestoreJob, TrustedManifest } from './pipeline.ts';
 import type { RestoreSource } from './restore-source.ts';
 import { verify } from './verify.ts';
 
 export interface SafetyJob {
-  readonly target: Connection;
+  readonly job: Pick<RestoreJob, 'target' | 'databaseId'>;
   /** The target's marker, which the restore holds already. */
   readonly lease: Lease;
   /** What is being restored: the safety backup is encrypted to the same recipients. */
@@ -17,10 +16,12 @@ const INACTIVITY_MS = 5 * 60_000;
 const LOCK_WAIT_MS = 30_000;
 
 /** Backs up what is about to be overwritten, and reads it back: an unproven copy is no reason to destroy the original. */
-export async function safetyBackup(needs: Needs, { target, lease, like }: SafetyJob): Promise<TrustedManifest> {
+export async function safetyBackup(needs: Needs, { job, lease, like }: SafetyJob): Promise<TrustedManifest> {
+  const { target, databaseId } = job;
   needs.bench.note(`Backing up ${target.database} before it is replaced.`);
   const manifest = await backup(needs, {
     source: target,
+    ...(databaseId === undefined ? {} : { databaseId }),
     lease,
     type: 'full',
     include: [],

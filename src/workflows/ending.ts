@@ -39,8 +39,17 @@ async function tellOfEnd(trx: TenantTransaction, run: RunRow): Promise<void> {
   if (run.kind === 'retention') return tellOfRetention(trx, run);
   const good = run.state === 'succeeded';
   if (run.kind === 'backup' && good) return tellOfRecovery(trx, run);
+  // A level that could not be reached is told when it has been missed for too long.
+  if (run.kind === 'verify' && (run.state === 'partly' || isVerdict(run))) return;
   if (!good && run.state !== 'cancelled' && ['backup', 'verify'].includes(run.kind)) return tellOfFailure(trx, run);
 }
+
+/** What is wrong with a backup is told as such, by whoever found it. */
+function isVerdict({ code }: RunRow): boolean {
+  return code !== null && VERDICTS.includes(code);
+}
+
+const VERDICTS = ['backup_damaged', 'backup_lost', 'backup_archived'];
 
 async function tellOfFailure(trx: TenantTransaction, run: RunRow): Promise<void> {
   const { n } =

@@ -1,9 +1,16 @@
 import { getRun } from '../catalog/repositories/runs.ts';
+import type { RunKind } from '../contract/resources/work.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { backupDefinition } from './backup/definition.ts';
 import { backupSteps } from './backup/steps.ts';
 import { probeDefinition } from './probe/definition.ts';
 import { probeSteps } from './probe/steps.ts';
+import { restoreDefinition } from './restore/definition.ts';
+import { restoreSteps } from './restore/steps.ts';
+import { retentionDefinition } from './retention/definition.ts';
+import { retentionSteps } from './retention/steps.ts';
+import { verifyDefinition } from './verify/definition.ts';
+import { verifySteps } from './verify/steps.ts';
 import type { RunInput, WorkflowDefinition } from './workflow.ts';
 
 /** The function of a step. Inputs are checked by the definitions' order: each step is given what the one before answered. */
@@ -16,9 +23,12 @@ export interface Workflow {
 }
 
 /** Every workflow, by the kind of the runs that it does. */
-export const WORKFLOWS: Readonly<Record<string, Workflow>> = {
+export const WORKFLOWS: Readonly<Partial<Record<RunKind, Workflow>>> = {
   backup: { definition: backupDefinition, steps: backupSteps },
+  restore: { definition: restoreDefinition, steps: restoreSteps },
+  verify: { definition: verifyDefinition, steps: verifySteps },
   probe: { definition: probeDefinition, steps: probeSteps },
+  retention: { definition: retentionDefinition, steps: retentionSteps },
 };
 
 /** The workflow of a run; undefined for a run that is unknown, or of a kind that nothing here does. */
@@ -27,5 +37,5 @@ export async function workflowOf(
   { tenantId, runId }: RunInput,
 ): Promise<Workflow | undefined> {
   const run = await catalog.withTenant(tenantId, (trx) => getRun(trx, runId));
-  return run === undefined ? undefined : WORKFLOWS[run.kind];
+  return run === undefined ? undefined : WORKFLOWS[run.kind as RunKind];
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeWith } from '../support/need-programs.ts';
@@ -10,6 +10,8 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a backup by the service
   let server: PostgresServer;
   let databaseId = '';
   let destinationId = '';
+  // biome-ignore lint/suspicious/noExplicitAny: as the service answered
+  let goodRun: any;
 
   beforeAll(async () => {
     [service, server] = await Promise.all([prepareService(), startPostgres()]);
@@ -68,7 +70,89 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a backup by the service
       databaseName: 'shop',
       runId: run.id,
     });
-    const log = await service.api('GET', `/v1/runs/${run.id}/log`);
-    expect(log.lines).toBeDefined();
+    goodRun = run;
+  });
+
+  it('T21 restores and compares the first backup of a database by itself, in a run of its own', async () => {
+    const { items } = await service.api('GET', '/v1/runs?kind=verify');
+    expect(items).toMatchObject([{ trigger: 'system', backupId: goodRun.backupId }]);
+    const run = await service.ended(items[0].id);
+    expect(run).toMatchObject({
+      state: 'succeeded',
+      report: { asked: 3, reached: 3, tables: 1, rows: 1000, differences: [] },
+    });
+    const backup = await service.api('GET', `/v1/backups/${goodRun.backupId}`);
+    expect(backup).toMatchObject({ state: 'good', level: 3, reports: [{ runId: run.id, reached: 3 }] });
+
+    const second = await service.api('POST', '/v1/backups', { databaseId, destinationIds: [destinationId] });
+    expect(await service.ended(second.id)).toMatchObject({ state: 'succeeded' });
+    expect((await service.api('GET', '/v1/runs?kind=verify')).items).toHaveLength(1);
+  });
+
+  it('restores into a new database beside the target, table by table', async () => {
+    const target = { kind: 'new', databaseId, name: 'shop_restored' };
+    const restore = await service.api('POST', '/v1/restores', { backupId: goodRun.backupId, target });
+    expect(await service.ended(restore.runId)).toMatchObject({ state: 'succeeded' });
+    expect(await service.api('GET', `/v1/restores/${restore.id}`)).toMatchObject({
+      state: 'succeeded',
+      finalDatabase: 'shop_restored',
+      tables: [{ name: 'public.orders', expected: 1000, found: 1000, ok: true }],
+    });
+    expect(await server.sql('shop_restored', 'select count(*) as n from orders')).toEqual([{ n: '1000' }]);
+  });
+
+  it('restores with a swap and keeps what was there', async () => {
+    await server.sql('shop', 'delete from orders where id > 10');
+    const target = { kind: 'swap', databaseId, confirm: 'shop' };
+    const restore = await service.api('POST', '/v1/restores', { backupId: goodRun.backupId, target });
+    expect(await service.ended(restore.runId)).toMatchObject({ state: 'succeeded' });
+    const { keptDatabase } = await service.api('GET', `/v1/restores/${restore.id}`);
+    expect(await server.sql('shop', 'select count(*) as n from orders')).toEqual([{ n: '1000' }]);
+    expect(await server.sql(keptDatabase, 'select count(*) as n from orders')).toEqual([{ n: '10' }]);
+  });
+
+  it('ends a run that cannot work as failed, with its cause, and tries what may pass again first', async () => {
+    const { items } = await service.api('GET', '/v1/databases');
+    expect(items).toHaveLength(1);
+    const file = join(service.folder, 'password');
+    const before = readFileSync(file, 'utf8');
+    writeFileSync(file, 'wrong\n');
+    const started = await service.api('POST', '/v1/backups', { databaseId, destinationIds: [destinationId] });
+    const run = await service.ended(started.id);
+    writeFileSync(file, before);
+    expect(run).toMatchObject({ state: 'failed', attempt: 1, code: 'authentication_failed' });
+    expect(run.cause).toMatch(/password/);
+  });
+
+  it('cancels a run that is at work, and leaves nothing behind', async () => {
+    await server.sql(
+      'shop',
+      'create table if not exists big as select n, repeat(md5(n::text), 20) as what from generate_series(1, 20000) n',
+    );
+    const { version } = await service.api('GET', `/v1/databases/${databaseId}`);
+    await service.api(
+      'PATCH',
+      `/v1/databases/${databaseId}`,
+      { rateLimitBytesPerSecond: 100_000 },
+      { 'if-match': `"${version}"` },
+    );
+    const started = await service.api('POST', '/v1/backups', { databaseId, destinationIds: [destinationId] });
+    await service.until(async () => (await service.api('GET', `/v1/runs/${started.id}`)).progress?.phase === 'dump');
+    await service.api('POST', `/v1/runs/${started.id}:cancel`);
+    expect(await service.ended(started.id)).toMatchObject({ state: 'cancelled', code: 'cancelled' });
+    const names = readdirSync(join(service.folder, 'store'), { recursive: true }).map(String);
+    expect(names.filter((name) => name.includes(started.id) && /\.(zst|json|part)/.test(name))).toEqual([]);
+    const sessions = await server.sql(
+      'postgres',
+      "select 1 from pg_stat_activity where application_name like 'database-dump%'",
+    );
+    expect(sessions).toEqual([]);
+  });
+
+  it('leaves an audit chain that holds, with every run in it', async () => {
+    expect(await service.api('GET', '/v1/audit:verify')).toMatchObject({ intact: true });
+    const { items } = await service.api('GET', '/v1/audit?limit=200');
+    const actions = items.map(({ action }: { action: string }) => action);
+    expect(actions).toEqual(expect.arrayContaining(['runs.succeeded', 'runs.failed', 'runs.cancelled']));
   });
 });

@@ -24,9 +24,11 @@ export interface RunningService {
   /** SIGKILL, and nothing else is told. */
   kill(): Promise<void>;
   /** The answer's body, parsed; anything but 2xx is an error with the problem in it. */
-  api(method: string, path: string, body?: unknown): Promise<Json>;
+  api(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Json>;
   /** Waits until the run is over. */
   ended(runId: string, withinMs?: number): Promise<Json>;
+  /** Waits until it is so. */
+  until(holds: () => Promise<boolean>, withinMs?: number): Promise<void>;
   log(): string;
   remove(): Promise<void>;
 }
@@ -38,9 +40,9 @@ export async function prepareService(args: readonly string[] = ['--no-sample']):
   const port = await freePort();
   let child: ChildProcess | undefined;
   let gone: Promise<number | null> = Promise.resolve(null);
-  const api = async (method: string, path: string, body?: unknown): Promise<Json> => {
+  const api: RunningService['api'] = async (method, path, body, more = {}) => {
     const key = readFileSync(join(data, 'owner.key'), 'utf8').trim();
-    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...more };
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
     const answer = await askHttp(port, { method, path, headers, ...text });
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
@@ -78,6 +80,13 @@ export async function prepareService(args: readonly string[] = ['--no-sample']):
         const run = await api('GET', `/v1/runs/${runId}`);
         if (!['queued', 'running'].includes(run.state)) return run;
         if (Date.now() > until) throw new Error(`the run did not end: ${JSON.stringify(run)}`);
+        await sleep(100);
+      }
+    },
+    until: async (holds, withinMs = 30_000) => {
+      const until = Date.now() + withinMs;
+      while (!(await holds())) {
+        if (Date.now() > until) throw new Error('it did not become so');
         await sleep(100);
       }
     },
