@@ -12,7 +12,7 @@ import { openSession } from '../../../src/engines/postgres/session.ts';
 import { capture } from '../../../src/process/run.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { describeWith } from '../../support/need-programs.ts';
-import { dumpOf, POSTGRES_PROGRAMS } from '../../support/postgres-dumps.ts';
+import { dumpOf, FULL, POSTGRES_PROGRAMS, plainOf, restoreRequest } from '../../support/postgres-dumps.ts';
 import { childUser, ownedFolder, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 import { startRoguePostgres } from '../../support/rogue-postgres.ts';
 
@@ -160,6 +160,52 @@ describeWith(POSTGRES_PROGRAMS, 'PostgreSQL servers and whole databases', () => 
       }
     },
   );
+
+  it.each(['password', 'md5'] as const)(
+    'F103 an older client without TLS, which cannot refuse, is never started against a server that asks for %s',
+    async (method) => {
+      const rogue = await startRoguePostgres(method);
+      const account = { user: 'u', password: 'canary-secret' };
+      const source = { ...server.connection('postgres', account), port: rogue.port };
+      const started: string[] = [];
+      // No older one need be here, since none is started.
+      const old = (name: string) => server.tools.all(name).map((tool) => ({ ...tool, major: 15, version: '15.20' }));
+      const start: Workbench['runner']['start'] = (command, options) => {
+        started.push(command.program);
+        return bench.runner.start(command, options);
+      };
+      const watched = { ...bench, tools: { all: old }, runner: { ...bench.runner, start } };
+      const dump = await dumpOf(bench, at());
+      started.length = 0;
+      try {
+        const refused = { code: 'tls_refused', message: expect.stringContaining('asks for the password') };
+        const bytes = plainOf(bench, dump.bytes);
+        const job = { origin: dump.origin, request: restoreRequest(source) };
+        await expect(postgres.openDump(watched, source, FULL)).rejects.toMatchObject(refused);
+        await expect(postgres.openDump(watched, source, { ...FULL, type: 'globals' })).rejects.toMatchObject(refused);
+        await expect(postgres.restore(watched, bytes, job)).rejects.toMatchObject(refused);
+        await expect(postgres.plan(watched, dump.origin, job.request)).rejects.toMatchObject(refused);
+        expect([started, rogue.passwords()]).toEqual([[], []]);
+      } finally {
+        await rogue.stop();
+      }
+    },
+  );
+
+  it('F103 every client that knows require_auth is told to take nothing but SCRAM from an unproven server', () => {
+    const rules = [14, 15, 16, 17, 18].map((clientMajor) => {
+      const { env } = libpqEnvironment(at(), { applicationName: 't', clientMajor });
+      return [clientMajor, env.PGREQUIREAUTH];
+    });
+
+    expect(rules).toEqual([
+      [14, undefined],
+      [15, undefined],
+      [16, 'scram-sha-256,none'],
+      [17, 'scram-sha-256,none'],
+      [18, 'scram-sha-256,none'],
+    ]);
+  });
 
   it('F103 asks an older client for channel binding over TLS, and takes any method only from a proven server', () => {
     const source = server.connection('postgres');
