@@ -166,6 +166,7 @@ describeWith(POSTGRES_PROGRAMS, 'hostile names and passwords', () => {
     const { report, inventory } = await restored(bench, dump, restoreRequest(target));
 
     expect(Object.keys(inventory.tables)).toHaveLength(names.size);
+    console.log(`T12: PostgreSQL: ${names.size} names of tables and columns, seed ${seed}`);
     expect(unaccounted(dump.session.inventory, inventory, report)).toEqual([]);
   }, 7_200_000);
 
@@ -200,6 +201,11 @@ describeWith(POSTGRES_PROGRAMS, 'hostile names and passwords', () => {
     }
 
     expect(failed).toEqual([]);
+    const wrong = { user: byNumber.get(0) ?? '', password: 'U\u0301 and 😀, but wrong' };
+    await expect(openSession(server.connection('postgres', wrong), { applicationName: 't' })).rejects.toMatchObject({
+      code: 'authentication_failed',
+    });
+    console.log(`T12: PostgreSQL: ${passwords.length} passwords and user names, seed ${seed}`);
   }, 7_200_000);
 
   it('F85 keeps the password out of the arguments, of errors and of what the tool says', async () => {
