@@ -5,9 +5,14 @@ import { Failure } from '../domain/failure.ts';
 import type { Secret } from '../domain/secret.ts';
 import * as foundation from './migrations/0001-foundation.ts';
 import * as alarms from './migrations/0002-alarms.ts';
+import * as roleArns from './migrations/0003-role-arns.ts';
 
 /** In order; a name never changes once released. */
-const MIGRATIONS = { '0001-foundation': { up: foundation.up }, '0002-alarms': { up: alarms.up } };
+const MIGRATIONS = {
+  '0001-foundation': { up: foundation.up },
+  '0002-alarms': { up: alarms.up },
+  '0003-role-arns': { up: roleArns.up },
+};
 
 /** Brings the catalog's tables to this release, as their owner. Safe to run again and by several at once. */
 export async function migrateCatalog(ownerUrl: Secret): Promise<readonly string[]> {

@@ -7,6 +7,8 @@ type MaybeAt = ColumnType<Date | null, Date | string | null | undefined, Date | 
 type Json<T> = ColumnType<T, string, string>;
 type MaybeJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
 type Count = Generated<number>;
+/** Made by the database from another column. */
+type Derived<T> = ColumnType<T, never, never>;
 
 interface Owned {
   tenant_id: string;
@@ -63,6 +65,7 @@ export interface CatalogTables {
     name: string;
     labels: Json<Record<string, string>>;
     place: Json<Record<string, unknown>>;
+    role_arns: Derived<string[]>;
     state: Generated<string>;
     error: string | null;
     probes: ColumnType<readonly unknown[], string | undefined, string>;
@@ -76,6 +79,7 @@ export interface CatalogTables {
     name: string;
     engine: string;
     settings: Json<Record<string, unknown>>;
+    role_arns: Derived<string[]>;
     sealed_secret: Buffer | null;
     state: Generated<string>;
     error: string | null;

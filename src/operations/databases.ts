@@ -17,6 +17,7 @@ import { RunState } from '../contract/resources/work.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { change, look } from './change.ts';
 import { checkDatabase, engineOf, isAnother, isElsewhere, settingsOf } from './database-rules.ts';
+import { requireOwnRoles } from './destination-place.ts';
 import { instant, maybeInstant } from './instant.ts';
 import { requireRoomForDatabase } from './limits.ts';
 import type { Operation } from './operation.ts';
@@ -68,12 +69,20 @@ export const createDatabase: Operation<'databases.create', Needs> = async (runti
   const sealed = await sealFor(runtime, password, { tenantId, id });
   return change(runtime, asker, async (trx, told) => {
     await requireRoomForDatabase(trx);
+    await requireOwnRoles(trx, rolesIn(settings));
     const row = await insertDatabase(trx, { tenantId, id, name, engine, settings, sealed });
     const after = databaseResource(row);
     await told({ action: 'databases.create', object: `database ${id}`, after });
     return after;
   });
 };
+
+/** The roles of the client's account that its credentials are behind. */
+function rolesIn({ credential, tunnel }: DatabaseSettings): readonly (string | undefined)[] {
+  return [credential, tunnel?.privateKey].map((source) =>
+    source !== undefined && 'roleArn' in source ? source.roleArn : undefined,
+  );
+}
 
 /** Every rule, with what the tenant allows. */
 export async function check(
@@ -84,6 +93,7 @@ export async function check(
   const { installation } = runtime;
   const { sealed_credentials: sealedAllowed } = await getTenant(trx);
   checkDatabase(settings, { engine: engineOf(runtime, engine), installation, sealedAllowed });
+  await requireOwnRoles(trx, rolesIn(settings));
 }
 
 /** What is not named stays as it is; another address or credential must be verified again (RU-07). */

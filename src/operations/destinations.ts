@@ -23,7 +23,7 @@ import type { ProbeRun } from '../contract/resources/stored.ts';
 import { Failure } from '../domain/failure.ts';
 import { canonicalJson } from '../domain/manifest.ts';
 import { change, look } from './change.ts';
-import { checkPlace, placeOf } from './destination-place.ts';
+import { checkPlace, placeOf, requireOwnRoles, rolesOf } from './destination-place.ts';
 import { instant, maybeInstant } from './instant.ts';
 import { leave } from './leaving.ts';
 import type { Operation } from './operation.ts';
@@ -71,6 +71,7 @@ export const createDestination: Operation<'destinations.create', 'catalog' | 'in
   const place = body.kind === 's3' ? body.s3 : body.filesystem;
   checkPlace(placeOf({ kind, place }), runtime.installation);
   return change(runtime, asker, async (trx, told) => {
+    await requireOwnRoles(trx, rolesOf(placeOf({ kind, place })));
     const given = { tenantId: asker.tenantId, id: randomUUID(), kind, name, labels, place };
     const after = destinationResource(await insertDestination(trx, given));
     await told({ action: 'destinations.create', object: `destination ${after.id}`, after });
@@ -90,6 +91,7 @@ export const updateDestination: Operation<'destinations.update', 'catalog' | 'in
     const before = await existing(trx, row.id);
     const place = placeAfter(row, body);
     checkPlace(placeOf({ kind: row.kind, place }), runtime.installation);
+    await requireOwnRoles(trx, rolesOf(placeOf({ kind: row.kind, place })));
     if (Number(before.stored_bytes) > 0 && whereOf(row.kind, place) !== whereOf(row.kind, row.place))
       conflict('Backups lie at this destination, so it cannot be moved.', 'Add another destination instead.');
     const reset = canonicalJson(place) !== canonicalJson(row.place);

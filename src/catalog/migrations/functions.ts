@@ -51,7 +51,7 @@ const FINDERS: readonly Finder[] = [
 ];
 
 /** Names of the functions that run with another role's rights; the catalogue test knows no others. */
-export const DEFINER_FUNCTIONS = [...FINDERS.map((finder) => finder.name), 'find_tenants'];
+export const DEFINER_FUNCTIONS = [...FINDERS.map((finder) => finder.name), 'find_tenants', 'find_role_users'];
 
 /**
  * The few questions that must be asked before a tenant is known. Each runs as `finder`, a role without login, sees only the
