@@ -126,6 +126,19 @@ interface Counters {
   readonly servers: number;
 }
 
+/** The results of so many ways, in their order. Throws where one is missing: what was not measured is no figure. */
+export function allOf<const Names extends readonly string[]>(
+  results: readonly Result[],
+  names: Names,
+): Readonly<Record<Names[number], Result>> {
+  const entries = names.map((name, index) => {
+    const result = results[index];
+    if (result === undefined || result.samples.length === 0) throw new Error(`${name} was not measured.`);
+    return [name, result];
+  });
+  return Object.fromEntries(entries);
+}
+
 function counters(servers: readonly number[]): Counters {
   const self = cpuOf('self');
   return {

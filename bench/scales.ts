@@ -7,6 +7,7 @@ export interface Scale {
   /** pgbench's own scale: 100,000 accounts each. */
   readonly pgbench: number;
   readonly mysqlRows: Readonly<Record<Kind, number>>;
+  /** Of about 1.4 kB. */
   readonly mongoDocuments: number;
   readonly uploadMegabytes: number;
   /** Of each pgbench run beside a backup. */
@@ -36,7 +37,7 @@ export const SCALES: Readonly<Record<Size, Scale>> = {
     rows: rowsOf(40),
     pgbench: 2,
     mysqlRows: rowsOf(40),
-    mongoDocuments: 30_000,
+    mongoDocuments: 10_000,
     uploadMegabytes: 192,
     limitSeconds: 2,
     limitRounds: 1,
@@ -46,7 +47,7 @@ export const SCALES: Readonly<Record<Size, Scale>> = {
     rows: FIFTH.rows,
     pgbench: FIFTH.pgbench,
     mysqlRows: rowsOf(5),
-    mongoDocuments: 60_000,
+    mongoDocuments: 100_000,
     uploadMegabytes: 512,
     limitSeconds: 8,
     limitRounds: 2,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { testTools } from '../../test/support/postgres-server.ts';
-import { interleaved, type Plan, speedAgainst } from '../measure.ts';
+import { allOf, interleaved, type Plan, speedAgainst } from '../measure.ts';
 import { comparisonTable } from '../table.ts';
 import { program, shell, startService, type World } from '../world.ts';
 
@@ -23,8 +23,7 @@ export async function mongoPart(world: World, plan: Plan): Promise<void> {
     ];
     const results = await interleaved(ways, { ...plan, servers: [server.pid] });
     world.print(comparisonTable('MongoDB backup (wire server of the tests)', results));
-    const [line, stream] = results;
-    if (!line || !stream) return;
+    const { line, stream } = allOf(results, ['line', 'stream']);
     world.figure({
       target: 'mongo',
       name: 'MongoDB stream only, speed of the shell line',

@@ -1,10 +1,13 @@
 import type { MariaDb } from '../mariadb.ts';
-import { interleaved, type Plan, speedAgainst } from '../measure.ts';
+import { allOf, interleaved, type Plan, speedAgainst } from '../measure.ts';
 import { comparisonTable } from '../table.ts';
 import { dbdump, program, shell, startBucket, type World } from '../world.ts';
 
 /** mysql-backup 1.5 took so many times the wall time of `mariadb-dump | zstd -3 -T0` (published beside the targets). */
 const MYSQL_BACKUP = 30.3 / 6.36;
+
+/** Those that are judged, in their order. */
+const WAYS = ['line', 'stream', 'upload', 'original', 'level1'] as const;
 
 /** MariaDB: the pipeline alone and with upload, against the shell line and against gzip. */
 export async function mysqlPart(world: World, server: MariaDb, plan: Plan): Promise<void> {
@@ -42,8 +45,7 @@ export async function mysqlPart(world: World, server: MariaDb, plan: Plan): Prom
     const servers = [server.pid, sink.pid, shop.pid];
     const results = await interleaved(ways, { ...plan, servers });
     world.print(comparisonTable('MariaDB backup', results));
-    const [line, stream, upload, original, level1] = results;
-    if (!line || !stream || !upload || !original || !level1) return;
+    const { line, stream, upload, original, level1 } = allOf(results, WAYS);
     world.figure({
       target: '#4',
       name: 'MariaDB stream only, speed of the shell line',

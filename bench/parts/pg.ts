@@ -1,4 +1,4 @@
-import { interleaved, median, medianOf, type Plan, type Result, speedAgainst, type Way } from '../measure.ts';
+import { allOf, interleaved, median, medianOf, type Plan, type Result, speedAgainst, type Way } from '../measure.ts';
 import type { Size } from '../options.ts';
 import type { Postgres } from '../postgres.ts';
 import { comparisonTable } from '../table.ts';
@@ -15,6 +15,9 @@ const PEERS = [
   { name: 'restic 0.19', shells: 11.99 / 5.83, goal: 1.7 },
 ] as const;
 const FASTEST_PEER = Math.min(...PEERS.map(({ shells }) => shells));
+
+/** Those that are judged, in the order of `waysOf`. */
+const WAYS = ['shellLine', 'stream', 'upload', 'withCurl', 'original', 'file', 'level1', 'level2'] as const;
 
 interface Setting {
   readonly world: World;
@@ -37,8 +40,7 @@ export async function backupPart(setting: Setting, smaller: string | undefined):
     const lines = waysOf({ world, env, sink, shop, curl: plain.ready.endpoint ?? '' });
     const results = await interleaved(lines, { ...plan, servers });
     world.print(comparisonTable(`PostgreSQL backup, ${database}`, results));
-    const [shellLine, stream, upload, withCurl, original, file, level1, level2] = results;
-    if (!shellLine || !stream || !upload || !withCurl || !original || !file || !level1 || !level2) return;
+    const { shellLine, stream, upload, withCurl, original, file, level1, level2 } = allOf(results, WAYS);
     judgePipeline(world, { shellLine, stream, upload, withCurl });
     judgeOriginal(world, { original, upload });
     judgePeers(world, { file, level1, level2 });
@@ -227,12 +229,11 @@ async function judgeGrowth({ world, server, plan }: Setting, { smaller, sink, st
   ];
   const results = await interleaved(ways, { ...plan, rounds: Math.min(3, plan.rounds), warmUp: false });
   world.print(comparisonTable('The same, a fifth of the data', results));
-  for (const [index, big] of [stream, upload].entries()) {
-    const small = results[index];
-    if (small === undefined) continue;
-    const value = medianOf(big, 'rssMiB') - medianOf(small, 'rssMiB');
-    const name = `growth of peak RSS from a fifth of the data, ${index === 0 ? 'stream only' : 'with upload'}`;
-    const floor = floors(24, 24, 24);
+  const small = allOf(results, ['stream', 'upload']);
+  for (const [kind, big] of Object.entries({ stream, upload }) as ['stream' | 'upload', Result][]) {
+    const value = medianOf(big, 'rssMiB') - medianOf(small[kind], 'rssMiB');
+    const name = `growth of peak RSS from a fifth of the data, ${kind === 'stream' ? 'stream only' : 'with upload'}`;
+    const floor = floors(16, 16, 16);
     world.figure({ target: '#8', name, value, atLeast: false, goal: 8, floor, unit: ' MiB' });
   }
 }

@@ -1,4 +1,4 @@
-import { interleaved, median, type Plan, type Result } from '../measure.ts';
+import { allOf, interleaved, median, type Plan, type Result } from '../measure.ts';
 import { comparisonTable } from '../table.ts';
 import { program, startBucket, type World } from '../world.ts';
 
@@ -20,8 +20,7 @@ export async function uploadPart(world: World, plan: Plan): Promise<void> {
     ];
     const results = await interleaved(ways, { ...plan, servers: [bucket.pid] });
     world.print(comparisonTable(`Upload of ${megabytes} MiB`, results));
-    const [library, ours] = results;
-    if (!library || !ours) return;
+    const { library, ours } = allOf(results, ['library', 'ours']);
     const mine = sending(ours);
     const value = median(sending(library).map((base, round) => (mine[round] ?? Number.NaN) / base));
     world.figure({
