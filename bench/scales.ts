@@ -38,7 +38,7 @@ export const SCALES: Readonly<Record<Size, Scale>> = {
     pgbench: 2,
     mysqlRows: rowsOf(40),
     mongoDocuments: 10_000,
-    uploadMegabytes: 192,
+    uploadMegabytes: 128,
     limitSeconds: 2,
     limitRounds: 1,
     kills: 1,

@@ -30,7 +30,7 @@ export async function mongoPart(world: World, plan: Plan): Promise<void> {
       value: speedAgainst(line, stream),
       atLeast: true,
       goal: 0.95,
-      floor: { quick: 0.08, small: 0.5, full: 0.85 },
+      floor: { quick: 0.15, small: 0.6, full: 0.85 },
     });
   } finally {
     await server.stop();

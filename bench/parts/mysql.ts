@@ -68,7 +68,7 @@ export async function mysqlPart(world: World, server: MariaDb, plan: Plan): Prom
       value: 1 / speedAgainst(original, upload, 'cpuSeconds'),
       atLeast: false,
       goal: 0.36,
-      floor: { quick: 1.5, small: 0.55, full: 0.45 },
+      floor: { quick: 1, small: 0.45, full: 0.4 },
     });
     const first = 1 / speedAgainst(line, level1);
     world.figure({
