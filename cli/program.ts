@@ -3,6 +3,7 @@ import { Failure } from '../src/domain/failure.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { addRescueCommands } from './rescue-commands.ts';
 import { openScreen } from './screen.ts';
+import { addCompletionCommands } from './tree/completion.ts';
 import { addServiceCommands } from './tree/service.ts';
 import { VERSION } from './version.ts';
 
@@ -24,6 +25,7 @@ export function buildProgram(): Command {
   addServiceCommands(program);
   addRescueCommands(program);
   addDoctorCommand(program);
+  addCompletionCommands(program);
   return program;
 }
 

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../src/domain/failure.ts';
 import { ManifestBody, ReportBody, SignatureBlock } from '../src/domain/manifest.ts';
+import { commandsText } from './cli-page.ts';
 
 const DOCS = join(import.meta.dirname, '..', 'docs');
 
@@ -116,10 +117,17 @@ export function manifestPage(current: string): string {
   return `${prose}${MARK}\n\n${text.join('\n')}`;
 }
 
+/** docs/cli.md: its prose as it stands, then every command. */
+function cliPage(current: string): string {
+  const prose = current.split(MARK)[0] ?? '';
+  return `${prose}${MARK}\n\n${commandsText()}`;
+}
+
 /** File name → what must be in it. */
 export function generatedPages(): Readonly<Record<string, string>> {
   const manifest = readFileSync(join(DOCS, 'manifest.md'), 'utf8');
-  return { 'exit-codes.md': exitCodesPage(), 'manifest.md': manifestPage(manifest) };
+  const cli = readFileSync(join(DOCS, 'cli.md'), 'utf8');
+  return { 'exit-codes.md': exitCodesPage(), 'manifest.md': manifestPage(manifest), 'cli.md': cliPage(cli) };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

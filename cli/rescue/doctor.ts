@@ -20,14 +20,18 @@ export interface Check {
   readonly code?: FailureCode;
 }
 
-/** `dbdump doctor`: exits with the code of the first thing that a backup would fail on. */
-export async function doctorCommand(database: string | undefined, given: unknown): Promise<void> {
+/** `dbdump doctor`: exits with the code of the first thing that a backup would fail on. `also`: what else is looked at. */
+export async function doctorCommand(
+  database: string | undefined,
+  given: unknown,
+  also: () => Promise<readonly Check[]>,
+): Promise<void> {
   const options = DoctorOptions.parse(given);
   await runCommand(options, async (session) => {
     const checks = await checkMachine(session);
     if (database !== undefined) checks.push(...(await checkDatabase(session, database)));
     if (options.to !== undefined) checks.push(...(await checkStore(session, options.to)));
-    return outcomeOf(checks);
+    return outcomeOf([...checks, ...(await also())]);
   });
 }
 

@@ -17,6 +17,8 @@ export interface CliResult {
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** What it reads on standard input; nothing unless given. */
+  readonly input?: string;
   /** Given the process as soon as it runs. */
   readonly onStart?: (pid: number) => void;
 }
@@ -31,8 +33,11 @@ export function dbdump(args: readonly string[], options: CliOptions = {}): Promi
     const child = spawn(process.execPath, [LAUNCHER, ...args], {
       env: { ...kept, ...options.env },
       cwd: options.cwd ?? ROOT,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    // Whoever does not read it may be gone before it is written.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
