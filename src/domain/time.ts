@@ -7,6 +7,7 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Patterns may skip this many local times (all inside one gap) before the next instant is found. */
 const SEARCH_LIMIT = 5_000;
+const BATCH = 10;
 
 /** A schedule's pattern was written by a person: 5 fields, or one of the presets. */
 export interface CronRule {
@@ -134,14 +135,20 @@ export function latestRuns(
   { pattern, zone }: CronRule,
   { after, until, most }: { readonly after: Date; readonly until: Date; readonly most: number },
 ): Date[] {
+  const cron = parse(pattern);
   const lead = leadMs(until, zone);
-  const wall = new Date(wallClock(until, zone).getTime() + lead);
-  // With a lead, up to so many local times lie behind `until`.
-  const spare = Math.ceil(lead / MINUTE_MS);
-  const walls = parse(pattern).previousRuns(most + spare, wall);
-  const instants = walls.map((local) => instantOf(local, zone).getTime());
-  const wanted = instants.filter((at) => at > after.getTime() && at <= until.getTime());
-  return [...new Set(wanted)]
+  const found = new Set<number>();
+  let wall = new Date(wallClock(until, zone).getTime() + lead);
+  // A few at a time: most of those who ask want no more.
+  for (let tries = 0; tries < SEARCH_LIMIT && found.size < most; tries += BATCH) {
+    const walls = cron.previousRuns(BATCH, wall);
+    const instants = walls.map((local) => instantOf(local, zone).getTime()).filter((at) => at <= until.getTime());
+    for (const at of instants) if (at > after.getTime()) found.add(at);
+    const last = walls.at(-1);
+    if (last === undefined || walls.length < BATCH || instants.some((at) => at <= after.getTime())) break;
+    wall = last;
+  }
+  return [...found]
     .sort((one, two) => one - two)
     .slice(-most)
     .map((at) => new Date(at));

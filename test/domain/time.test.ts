@@ -7,6 +7,7 @@ import {
   instantOf,
   inWords,
   jitterMs,
+  latestRuns,
   nextRuns,
   presetPattern,
   wallClock,
@@ -88,6 +89,36 @@ describe('a schedule', () => {
   it('in a zone that does not exist is refused by its name', () => {
     expect(() => checkRule({ pattern: '* * * * *', zone: 'Mars/Olympus' })).toThrow(
       /Mars\/Olympus is not an IANA time zone/,
+    );
+  });
+
+  it('F68 has the same newest slots, looked for from the end, as from the beginning', () => {
+    const zones = ['UTC', 'Europe/Berlin', 'Australia/Lord_Howe', 'America/Sao_Paulo', 'Africa/Casablanca'];
+    const patterns = [
+      '* * * * *',
+      '*/7 1-3 * * *',
+      '30 2 * * *',
+      '0 0 L * *',
+      '15 2 * * 0',
+      '0 0 29 2 *',
+      '5 4 13 * 5',
+    ];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...zones),
+        fc.constantFrom(...patterns),
+        // Around the changes of clocks in spring and autumn as often as not.
+        fc.constantFrom('2026-03-29T00:00Z', '2026-10-25T00:00Z', '2026-04-04T14:00Z', '2026-07-01T00:00Z'),
+        fc.record({ minutes: fc.integer({ min: -300, max: 300 }), hours: fc.integer({ min: 0, max: 8 }) }),
+        (zone, pattern, near, { minutes, hours }) => {
+          const until = new Date(new Date(near).getTime() + minutes * 60_000 + 17_000);
+          const after = new Date(until.getTime() - hours * 3_600_000);
+          const all = nextRuns({ pattern, zone }, after, 40).filter((run) => run <= until);
+
+          expect(latestRuns({ pattern, zone }, { after, until, most: 25 })).toEqual(all.slice(-25));
+        },
+      ),
+      { numRuns: 60, seed: 68 },
     );
   });
 

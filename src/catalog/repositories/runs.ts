@@ -36,7 +36,7 @@ const values = (run: NewRun) => ({
   slot: run.slot ?? null,
   backup_id: run.backupId ?? null,
   request: JSON.stringify(run.request),
-  ...(run.code === undefined ? {} : { code: run.code }),
+  code: run.code ?? null,
   ...(run.queuedAt === undefined ? {} : { queued_at: run.queuedAt }),
 });
 
@@ -44,17 +44,22 @@ export async function insertRun(trx: TenantTransaction, run: NewRun): Promise<Ru
   return trx.insertInto('runs').values(values(run)).returningAll().executeTakeFirstOrThrow();
 }
 
+export type SlotRun = NewRun & { readonly scheduleId: string; readonly slot: Date };
+
 /** A schedule's run for one slot; undefined when that slot has one already, however many ask at once (F46). */
-export async function insertSlotRun(
-  trx: TenantTransaction,
-  run: NewRun & { readonly scheduleId: string; readonly slot: Date },
-): Promise<RunRow | undefined> {
+export async function insertSlotRun(trx: TenantTransaction, run: SlotRun): Promise<RunRow | undefined> {
+  return (await insertSlotRuns(trx, [run]))[0];
+}
+
+/** The same for many; returns those that were not there. */
+export async function insertSlotRuns(trx: TenantTransaction, runs: readonly SlotRun[]): Promise<readonly RunRow[]> {
+  if (runs.length === 0) return [];
   return trx
     .insertInto('runs')
-    .values(values(run))
+    .values(runs.map(values))
     .onConflict((conflict) => conflict.columns(['tenant_id', 'schedule_id', 'slot']).doNothing())
     .returningAll()
-    .executeTakeFirst();
+    .execute();
 }
 
 export async function getRun(trx: TenantTransaction, id: string): Promise<RunRow | undefined> {
@@ -104,18 +109,21 @@ export async function liveRuns(trx: TenantTransaction, about: LiveRuns): Promise
   return rows.orderBy('queued_at').execute();
 }
 
-/** Whether a run of the schedule waits to begin: another would do nothing that this one does not. */
-export async function waitingRun(trx: TenantTransaction, scheduleId: string): Promise<string | undefined> {
-  const row = await trx
+/** Which of these schedules have a run that waits to begin: another would do nothing that it does not. */
+export async function schedulesThatWait(
+  trx: TenantTransaction,
+  scheduleIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await trx
     .selectFrom('runs')
-    .select('id')
-    .where('schedule_id', '=', scheduleId)
+    .select('schedule_id')
+    .distinct()
+    .where(sql<boolean>`schedule_id = any(${[...scheduleIds]}::uuid[])`)
     .where('state', '=', 'queued')
     .where('attempt', '=', 0)
     .where('cancel_requested', '=', false)
-    .limit(1)
-    .executeTakeFirst();
-  return row?.id;
+    .execute();
+  return new Set(rows.flatMap((row) => row.schedule_id ?? []));
 }
 
 /** Runs of the last 24 hours, for the tenant's limit; slots that were only recorded as missed do not count. */

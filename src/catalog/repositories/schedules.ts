@@ -66,6 +66,17 @@ export async function lockSchedule(trx: TenantTransaction, id: string): Promise<
   return trx.selectFrom('schedules').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
 }
 
+/** In the order of their ids, whoever asks: two who want the same ones do not wait for each other in a circle. */
+export async function lockSchedules(trx: TenantTransaction, ids: readonly string[]): Promise<readonly ScheduleRow[]> {
+  return trx
+    .selectFrom('schedules')
+    .selectAll()
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+}
+
 export async function listSchedules(
   trx: TenantTransaction,
   { limit, cursor }: PageRequest,
@@ -113,6 +124,22 @@ export async function passSlot(
     .where('id', '=', schedule.id)
     .where((eb) => eb.or([eb('last_slot', 'is', null), eb('last_slot', '<', slots.slot)]))
     .execute();
+}
+
+/** The same for many, each of which is locked. */
+export async function passSlots(
+  trx: TenantTransaction,
+  passed: readonly { readonly schedule: Ruled; readonly slot: Date; readonly next: Date | undefined }[],
+): Promise<void> {
+  if (passed.length === 0) return;
+  const next = passed.map(({ schedule, next }) => nextOf(schedule, next));
+  await sql`
+    update schedules s set last_slot = v.slot, next_slot = v.next_slot, next_due = v.next_due
+    from unnest(
+      ${passed.map(({ schedule }) => schedule.id)}::uuid[], ${passed.map(({ slot }) => slot)}::timestamptz[],
+      ${next.map((one) => one.next_slot)}::timestamptz[], ${next.map((one) => one.next_due)}::timestamptz[]
+    ) v (id, slot, next_slot, next_due)
+    where s.id = v.id and (s.last_slot is null or s.last_slot < v.slot)`.execute(trx);
 }
 
 /**
