@@ -113,7 +113,9 @@ describe('a schedule', () => {
         (zone, pattern, near, { minutes, hours }) => {
           const until = new Date(new Date(near).getTime() + minutes * 60_000 + 17_000);
           const after = new Date(until.getTime() - hours * 3_600_000);
-          const all = nextRuns({ pattern, zone }, after, 40).filter((run) => run <= until);
+          const all = nextRuns({ pattern, zone }, after, pattern.startsWith('* ') ? 500 : 40).filter(
+            (run) => run <= until,
+          );
 
           expect(latestRuns({ pattern, zone }, { after, until, most: 25 })).toEqual(all.slice(-25));
         },
