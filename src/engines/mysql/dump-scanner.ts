@@ -15,8 +15,10 @@ export type Piece =
 export interface ScannerEvents {
   /** Called before the rows of an INSERT are read. */
   onInsert(head: string): void;
-  /** SHA-256 of one row's text, one character a byte. */
-  onRow(digest: string): void;
+  /** SHA-256 of one row's text, one character a byte; rows are hashed only where this is given. */
+  readonly onRow?: (digest: string) => void;
+  /** One row was read. */
+  readonly onCount?: () => void;
 }
 
 /** A statement that is no INSERT is held whole: definitions, not rows. */
@@ -236,7 +238,8 @@ export class DumpScanner {
     this.#pieces.push({ kind: 'insert', text });
     const base = this.#offset;
     const refuse = (where: number) => damaged(base + where, 'a row holds something that is no literal');
-    this.#rows = new RowReader({ onRow: this.#events.onRow, refuse, backslashEscapes: this.#mode.backslashEscapes() });
+    const { onRow, onCount } = this.#events;
+    this.#rows = new RowReader({ onRow, onCount, refuse, backslashEscapes: this.#mode.backslashEscapes() });
     this.#state = 'rows';
   }
 

@@ -13,12 +13,12 @@ const MUST_BE_THERE = /^(?:table|view|sequence|trigger|procedure|function|event|
 const SHOWN = 5;
 
 /**
- * Reads a dump to its end: counts and digests every table's rows, and misses every object that the inventory names.
+ * Reads a dump to its end: counts every table's rows, digests them where that is asked for, and misses every object that the inventory names.
  * Throws `dump_incomplete` where it was cut or lacks something, `backup_damaged` where it is no dump.
  */
 export async function parseDump(bench: Workbench, plain: Plain, origin: Origin): Promise<ParseReport> {
   if (origin.type === 'globals') return parseAccounts(plain, origin);
-  const reader = dumpReader(familyOfOrigin(origin));
+  const reader = dumpReader(familyOfOrigin(origin), origin.digests !== false);
   for await (const chunk of plain.bytes()) {
     bench.signal.throwIfAborted();
     reader.push(chunk);
@@ -33,22 +33,22 @@ export function familyOfOrigin(origin: Origin): Family {
 }
 
 /** The same reading for a stream that is pushed: a dump of a copy, on its way. */
-export function dumpReader(family: Family) {
+export function dumpReader(family: Family, digests = true) {
   const tallies = new Map<string, ContentTally>();
   const created = new Set<string>();
   const values: Record<string, string> = {};
   const warnings: string[] = [];
-  let current = contentTally();
+  let current = contentTally(digests);
   const scanner = new DumpScanner({
     onInsert: (head) => {
       const meaning = meaningOf(head, family);
       current = tallyOf(meaning.does === 'insert' ? meaning.name : head);
     },
-    onRow: (digest) => current.add(digest),
+    ...(digests ? { onRow: (digest: string) => current.add(digest) } : { onCount: () => current.count() }),
   });
 
   function tallyOf(table: string): ContentTally {
-    const known = tallies.get(table) ?? contentTally();
+    const known = tallies.get(table) ?? contentTally(digests);
     tallies.set(table, known);
     return known;
   }

@@ -77,7 +77,7 @@ async function aroundRestore(bench: Workbench, server: Server, { request, work }
 
 /** The dump as the target is to get it. */
 async function* filtered(chunks: AsyncIterable<Uint8Array>, filter: RestoreFilter): AsyncGenerator<Buffer> {
-  const scanner = new DumpScanner({ onInsert: () => undefined, onRow: () => undefined });
+  const scanner = new DumpScanner({ onInsert: () => undefined });
   let batch: Buffer[] = [];
   let size = 0;
   for await (const chunk of chunks) {

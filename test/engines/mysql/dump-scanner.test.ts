@@ -166,6 +166,31 @@ describe('the scanner of SQL dumps', () => {
     expect(held).toBeLessThanOrEqual(text.length + 64);
   });
 
+  it('finds the end of long texts wherever they are cut, with and without backslash escapes', () => {
+    const plain = 'sixty bytes of text with neither kind of special byte in it'.repeat(3);
+    const ends = ["''", '(', '),(', ';', '"', 'é', ''];
+    const escaped = [...ends, "\\'", '\\\\', '\\"'].map((end, index) => `${index},'${plain}${end}x${plain}${end}'`);
+    const bare = [...ends, '\\'].map((end, index) => `${index},'${plain}${end}${plain}${end}'`);
+    const set = "/*!40101 SET SQL_MODE='NO_BACKSLASH_ESCAPES' */;\n";
+    for (const [rows, before] of [
+      [escaped, ''],
+      [bare, set],
+    ] as const) {
+      const dump = Buffer.from(`${HEAD}${before}INSERT INTO \`t\` VALUES (${rows.join('),\n(')});${END}`);
+      const expected = rows.map((row) => createHash('sha256').update(row).digest('hex'));
+
+      for (let chunk = 1; chunk < 140; chunk += 1) expect(scan(dump, chunk).rows).toEqual(expected);
+      expect(scan(dump).rows).toEqual(expected);
+    }
+  });
+
+  it('counts rows without hashing them where no digest is asked for', () => {
+    const reader = dumpReader('MariaDB', false);
+    reader.push(DUMP);
+
+    expect(reader.finish().tables).toEqual({ t: { rows: ROWS.length } });
+  });
+
   it('reports tables without rows, sequence values and auto-increment values as the dump sets them', () => {
     const dump = `${HEAD}${TABLE}CREATE TABLE \`empty\` (\n  \`a\` int\n) ENGINE=InnoDB;\nDO SETVAL(\`s\`, 7, 0);${END}`;
     const reader = dumpReader('MariaDB');
