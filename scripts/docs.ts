@@ -71,7 +71,8 @@ const MEANINGS: Readonly<Record<FailureCode, string>> = {
   decryption_failed: 'no identity given can decrypt the backup',
   differences_found: 'what was restored is not what was backed up; the differences are listed',
   level_not_reached: 'the backup is there, but verification stopped below the level asked for',
-  restore_refused: 'something on the target stands in the way; it is named',
+  restore_refused:
+    'something on the target stands in the way; it is named. After `restore --globals`: something of the backup is not on the server; it is named',
   restore_failed: 'the restore tool ended badly; the target is as it was',
   target_dirty: 'the target holds half a restore; run it again',
 };

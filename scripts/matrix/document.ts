@@ -14,7 +14,7 @@ each product holds at least one of everything that product can keep. The table i
 - **backup**: the consistency that was promised. **level 3**: restored into a throwaway server and compared, content digests
   both ways. **restore**: into a new database beside the source; \`identical\` means schema, rows, content, values and facts.
 - \`A → B\`: a backup of A restored on B. Upwards must work. PostgreSQL downwards must be refused, with nothing left behind.
-  MariaDB downwards and MariaDB ↔ MySQL may be refused, but must not lose anything without saying so.
+  MariaDB ↔ MySQL must be refused in the plan. MariaDB downwards may be refused, but must not lose anything without saying so.
 - A real MongoDB server is part of the table only where its row says so: the wire server of the tests keeps what it is given byte
   for byte, and the real mongodump and mongorestore talk to it. \`npm run test:matrix -- --url mongodb://HOST/\` runs the same on yours.
 `;

@@ -18,5 +18,7 @@ GRANT SHOW_ROUTINE ON *.* TO 'backup'@'%';
 -- GRANT SHOW CREATE ROUTINE ON \`your database\`.* TO 'backup'@'%';
 --   older ones
 -- GRANT SELECT ON mysql.proc TO 'backup'@'%';
+-- Only where accounts and grants are saved too, which a backup of all databases does:
+-- GRANT SELECT ON mysql.* TO 'backup'@'%';
 `,
 };
