@@ -27,6 +27,7 @@ describe('documents', () => {
     'docs/adding-an-engine.md',
     'docs/adding-a-destination.md',
     'docs/manifest.md',
+    'docs/cli.md',
     'docs/runbook.md',
     'docs/security.md',
   ])('%s links only to files that exist', (name) => {
