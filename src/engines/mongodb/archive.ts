@@ -22,8 +22,8 @@ const MAX_PRELUDE_BYTES = 256 * 1024 * 1024;
 export interface ClosedCollection extends ArchivedCollection {
   readonly documents: number;
   readonly bytes: number;
-  /** Independent of order: see ContentDigest. */
-  readonly digest: string;
+  /** Independent of order: see ContentDigest. Absent where none was asked for. */
+  readonly digest?: string;
   /** CRC-64 of the documents in the order of the dump, 16 hex digits. */
   readonly crc: string;
 }
@@ -34,6 +34,8 @@ export interface ArchiveSummary extends ArchiveHeader {
 }
 
 export interface ArchiveListener {
+  /** False: documents are checked and counted, and not digested one by one. */
+  readonly digests?: boolean;
   readonly collection?: (collection: ArchivedCollection) => void;
   /** `raw` is valid until the call returns. */
   readonly document?: (collection: ArchivedCollection, raw: Uint8Array) => void;
@@ -70,7 +72,7 @@ export async function readPrelude(
 interface OpenCollection {
   readonly facts: ArchivedCollection;
   readonly crc: Crc64;
-  readonly digest: ContentDigest;
+  readonly digest: ContentDigest | undefined;
   documents: number;
   bytes: number;
   closed: ClosedCollection | undefined;
@@ -166,7 +168,8 @@ class ArchiveReader {
     const facts = parseCollection(unit);
     const key = dataKey(facts);
     if (this.#collections.has(key)) throw damaged(`the collection ${quoted(facts)} is announced twice`);
-    const fresh = { facts, crc: new Crc64(), digest: new ContentDigest(), documents: 0, bytes: 0, closed: undefined };
+    const digest = this.#listener.digests === false ? undefined : new ContentDigest();
+    const fresh = { facts, crc: new Crc64(), digest, documents: 0, bytes: 0, closed: undefined };
     this.#collections.set(key, fresh);
     this.#open += 1;
     this.#listener.collection?.(facts);
@@ -194,21 +197,21 @@ class ArchiveReader {
     }
     const current = this.#current as OpenCollection;
     current.crc.update(unit);
-    current.digest.add(unit);
+    current.digest?.add(unit);
     current.documents += 1;
     current.bytes += unit.length;
     this.#listener.document?.(current.facts, unit);
   }
 
   #close(current: OpenCollection, crc: bigint): void {
-    const { facts, documents, bytes } = current;
+    const { facts, documents, bytes, digest } = current;
     const actual = current.crc.value();
     if (actual !== crc) throw damaged(`the checksum of the collection ${quoted(facts)} is wrong`);
     current.closed = {
       ...facts,
       documents,
       bytes,
-      digest: current.digest.hex(),
+      ...(digest === undefined ? {} : { digest: digest.hex() }),
       crc: actual.toString(16).padStart(16, '0'),
     };
     this.#open -= 1;

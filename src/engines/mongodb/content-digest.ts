@@ -12,10 +12,11 @@ export class ContentDigest {
 
   /** Adds one raw document. */
   add(document: Uint8Array): void {
-    const digest = hash('sha256', document, 'buffer');
+    // One character a byte: a string costs Node a third of what a buffer does.
+    const digest = hash('sha256', document, 'binary');
     let carry = 0;
     for (let lane = LANES - 1; lane >= 0; lane -= 1) {
-      const total = (this.#sum[lane] as number) + digest.readUInt32BE(lane * 4) + carry;
+      const total = (this.#sum[lane] as number) + laneOf(digest, lane * 4) + carry;
       this.#sum[lane] = total;
       carry = total > 0xffffffff ? 1 : 0;
     }
@@ -25,4 +26,10 @@ export class ContentDigest {
   hex(): string {
     return [...this.#sum].map((lane) => lane.toString(16).padStart(8, '0')).join('');
   }
+}
+
+/** Four characters as a big-endian number. */
+function laneOf(digest: string, at: number): number {
+  const high = (digest.charCodeAt(at) << 24) | (digest.charCodeAt(at + 1) << 16);
+  return (high | (digest.charCodeAt(at + 2) << 8) | digest.charCodeAt(at + 3)) >>> 0;
 }

@@ -45,7 +45,7 @@ export function readMetadata(archived: ArchivedCollection): {
  */
 export async function parse(_bench: Workbench, plain: Plain, origin: Origin): Promise<ParseReport> {
   if (origin.type === 'globals') return parseGlobals(plain, origin);
-  const { collections } = await readArchive(plain.bytes());
+  const { collections } = await readArchive(plain.bytes(), { digests: origin.digests !== false });
   const users = collections.filter((collection) => !isServersOwn(collection));
   const prefixed = isWholeServer(users, origin);
   const tables = new Map<string, TableFacts>();
@@ -61,7 +61,7 @@ export async function parse(_bench: Workbench, plain: Plain, origin: Origin): Pr
 }
 
 function factsOf({ documents, digest }: ClosedCollection): TableFacts {
-  return { rows: documents, digest };
+  return digest === undefined ? { rows: documents } : { rows: documents, digest };
 }
 
 /** A foreign dump does not say what was meant; one database in it is taken for a dump of that database. */

@@ -119,6 +119,14 @@ describe('the reader of mongodump archives', () => {
     }
   });
 
+  it('checks and counts documents without digesting them where no digest is asked for', async () => {
+    const { collections } = await readArchive([REAL]);
+
+    const counted = await readArchive([REAL], { digests: false });
+
+    expect(counted.collections).toEqual(collections.map(({ digest: _, ...facts }) => facts));
+  });
+
   it('takes an archive without collections for complete', async () => {
     expect((await readArchive([prelude()])).collections).toEqual([]);
   });
