@@ -3,7 +3,7 @@ import type { Secret } from '../src/domain/secret.ts';
 import type { RunningTask, TaskStarter } from '../src/runtime/local-platform.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import { runAttempt, type StepDoor } from '../src/workflows/attempt.ts';
-import { type Workflow, workflowOf } from '../src/workflows/registry.ts';
+import { WORKFLOWS, type Workflow, workflowOf } from '../src/workflows/registry.ts';
 import { abandonLeases, runsToStart } from '../src/workflows/sweep.ts';
 import { watchTask } from '../src/workflows/watch.ts';
 import type { Claimed, RunInput } from '../src/workflows/workflow.ts';
@@ -19,6 +19,10 @@ export interface JobRunnerOptions {
   /** No other runner works on this catalog: runs that seem held at the start were held by one that died. */
   readonly alone: boolean;
   readonly sweepMs?: number;
+  /** By kind; all of them unless told. */
+  readonly workflows?: typeof WORKFLOWS;
+  /** What becomes of a wait before the next attempt; nothing unless told. */
+  pace?(seconds: number): number;
 }
 
 export interface JobRunner {
@@ -69,15 +73,15 @@ interface Shared {
 }
 
 async function workOn(options: JobRunnerOptions, { queue, active }: Shared, run: RunInput): Promise<void> {
-  const { runtime } = options;
+  const { runtime, workflows = WORKFLOWS, pace = (seconds: number) => seconds } = options;
   if (active.has(run.runId)) return;
   const tasks = new Set<RunningTask>();
   active.set(run.runId, tasks);
   try {
-    const workflow = await workflowOf(runtime, run);
+    const workflow = await workflowOf(runtime, run, workflows);
     if (workflow === undefined) return;
     const ending = await runAttempt(workflow.definition, run, doorOf(options, workflow, tasks));
-    if (!ending.over) await queue.put(run, ending.waitSeconds);
+    if (!ending.over) await queue.put(run, pace(ending.waitSeconds));
   } catch (error) {
     // The row stays as it is; the sweep comes back to it.
     runtime.log('error', { runId: run.runId, cause: messageOf(error), error }, 'a run could not be worked on');

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../domain/failure.ts';
+import { messageOf, problemOf } from '../domain/failure.ts';
 import type { Claimed, Failed, RunInput, Settled, StepDefinition, WorkflowDefinition } from './workflow.ts';
 
 /** How steps are done where this runs. What it throws has a failure's code as its name. */
@@ -61,13 +61,9 @@ async function settle(failure: StepDefinition, input: RunInput & Partial<Failed>
   }
 }
 
-/** Seconds over its own deadline that a task is given to tidy up. */
-export const TASK_GRACE_SECONDS = 120;
-
 /** The seconds after which a step is given up, whatever it is doing. */
-export function deadlineOf({ place, timeoutSeconds }: StepDefinition, input: Partial<Claimed>): number {
-  if (place === 'function') return timeoutSeconds;
-  return Math.min(timeoutSeconds, (input.timeoutSeconds ?? timeoutSeconds) + TASK_GRACE_SECONDS);
+function deadlineOf({ place, timeoutSeconds }: StepDefinition, { deadlineSeconds }: Partial<Claimed>): number {
+  return place === 'task' ? (deadlineSeconds ?? timeoutSeconds) : timeoutSeconds;
 }
 
 async function inTime(step: StepDefinition, input: RunInput, door: StepDoor): Promise<unknown> {
@@ -96,8 +92,9 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The name that a state machine gives to a step which took too long. */
 export const TIMED_OUT = 'States.Timeout';
 
-/** As a state machine hands it on. */
+/** As a state machine hands a function's error on, with the remedy beside it. */
 function failedOf(error: unknown): Failed {
   const name = error instanceof Error ? error.name : 'Error';
-  return { failed: { Error: name, Cause: messageOf(error) } };
+  const { remedy } = problemOf(error);
+  return { failed: { Error: name, Cause: JSON.stringify({ errorMessage: messageOf(error), remedy }) } };
 }

@@ -5,7 +5,7 @@ import { getRun, type RunRow } from '../catalog/repositories/runs.ts';
 import { getTenant } from '../catalog/repositories/tenants.ts';
 import { DEFAULT_LIMITS, Limits } from '../contract/resources/people.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type Claimed, LEASE_SECONDS, type RunInput, type WorkflowDefinition } from './workflow.ts';
+import { type Claimed, LEASE_SECONDS, type RunInput, TASK_GRACE_SECONDS, type WorkflowDefinition } from './workflow.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -22,11 +22,11 @@ export async function claim(
     const none: Claimed = { tenantId, runId, ...NOTHING };
     const run = await getRun(trx, runId);
     if (run === undefined || run.kind !== definition.name) return none;
-    const { attempts, timeoutSeconds } = allowance(definition, run);
+    const { attempts, ...times } = allowance(definition, run);
     const { concurrentRuns: concurrent } = Limits.parse({ ...DEFAULT_LIMITS, ...(await getTenant(trx)).limits });
     const answer = await claimRun(trx, { runId, leaseSeconds: LEASE_SECONDS, attempts, concurrent });
     if (answer.outcome === 'nothing-to-do') return none;
-    const about = { ...none, attempts, timeoutSeconds, engine: await engineOf(trx, run) };
+    const about = { ...none, attempts, ...times, engine: await engineOf(trx, run) };
     if (answer.outcome === 'exhausted') return { ...about, outcome: 'exhausted', attempt: answer.run.attempt };
     if (answer.outcome === 'busy') return { ...about, outcome: 'busy', waitSeconds: waitOf(run) };
     return { ...about, outcome: 'claimed', proceed: true, attempt: answer.attempt, lease: answer.lease };
@@ -41,16 +41,24 @@ const NOTHING = {
   lease: '',
   engine: '',
   timeoutSeconds: DAY_SECONDS,
+  deadlineSeconds: DAY_SECONDS,
   waitSeconds: 0,
 } as const;
 
 /** What the run's own request says, where it says something. */
 function allowance(definition: WorkflowDefinition, { request }: RunRow) {
   const { retries, timeoutMinutes } = request as { readonly retries?: unknown; readonly timeoutMinutes?: unknown };
+  const timeoutSeconds = typeof timeoutMinutes === 'number' ? timeoutMinutes * 60 : DAY_SECONDS;
   return {
     attempts: typeof retries === 'number' ? retries + 1 : definition.attempts,
-    timeoutSeconds: typeof timeoutMinutes === 'number' ? timeoutMinutes * 60 : DAY_SECONDS,
+    timeoutSeconds,
+    deadlineSeconds: Math.min(timeoutSeconds + TASK_GRACE_SECONDS, longestTask(definition)),
   };
+}
+
+function longestTask({ steps }: WorkflowDefinition): number {
+  const tasks = steps.filter(({ place }) => place === 'task');
+  return Math.min(...tasks.map(({ timeoutSeconds }) => timeoutSeconds), Number.MAX_SAFE_INTEGER);
 }
 
 async function engineOf(trx: TenantTransaction, { database_id: id }: RunRow): Promise<string> {

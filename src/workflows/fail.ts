@@ -55,7 +55,9 @@ interface Held {
 async function endHeld(trx: TenantTransaction, { definition, run, input, lease }: Held): Promise<Settled> {
   if (!(await renewLease(trx, lease, LEASE_SECONDS)).held) return OVER;
   const { attempt = 1, attempts = 1, failed } = input;
-  const why = reportedFailure(run, attempt) ?? whyOf(failed ?? { Error: 'internal' });
+  const seen = whyOf(failed ?? { Error: 'internal' });
+  // What is stopped for being late says that it was stopped.
+  const why = seen.final ? seen : (reportedFailure(run, attempt) ?? seen);
   const end = endOf(run, why);
   if (end.state !== 'cancelled' && mayRetry(definition, why) && attempt < attempts) {
     await releaseRun(trx, lease, end);

@@ -24,7 +24,7 @@ interface Told {
 export function whyOf({ Error: name, Cause: cause = '' }: Failed['failed']): Why {
   const told = parsed(cause);
   if (name === TIMED_OUT) return timedOut();
-  const code = isCode(name) ? name : codeOfExit(told?.Containers?.[0]?.ExitCode);
+  const code = codeOf(name) ?? (told?.Containers === undefined ? 'internal' : codeOfExit(told.Containers[0]?.ExitCode));
   const text = typeof told?.errorMessage === 'string' ? told.errorMessage : told === undefined ? cause : '';
   const remedy = typeof told?.remedy === 'string' ? told.remedy : undefined;
   return { code, cause: text === '' ? `It ended as ${code.replaceAll('_', ' ')}.` : text, remedy, final: false };
@@ -39,12 +39,19 @@ function timedOut(): Why {
   };
 }
 
-function isCode(name: string): name is FailureCode {
-  return Object.hasOwn(FAILURES, name);
+/** A place that could not start the task, for want of room or patience, may be able to later (F55). */
+const NOT_STARTED = /^(Amazon)?ECS\./;
+
+function codeOf(name: string): FailureCode | undefined {
+  if (Object.hasOwn(FAILURES, name)) return name as FailureCode;
+  return NOT_STARTED.test(name) ? 'not_ready' : undefined;
 }
 
-/** Exit statuses are one to one with codes. A task that was ended by a signal has another one, or none. */
+const SIGNALLED = 128;
+
+/** Exit statuses are one to one with codes. A task that was killed has another one, or none: like one that fell silent. */
 function codeOfExit(exit: unknown): FailureCode {
+  if (typeof exit !== 'number' || exit > SIGNALLED) return 'lease_lost';
   const found = Object.entries(FAILURES).find(([, facts]) => facts.exit === exit);
   return found === undefined ? 'internal' : (found[0] as FailureCode);
 }

@@ -35,7 +35,8 @@ export const WORKFLOWS: Readonly<Partial<Record<RunKind, Workflow>>> = {
 export async function workflowOf(
   { catalog }: Pick<Runtime, 'catalog'>,
   { tenantId, runId }: RunInput,
+  workflows = WORKFLOWS,
 ): Promise<Workflow | undefined> {
   const run = await catalog.withTenant(tenantId, (trx) => getRun(trx, runId));
-  return run === undefined ? undefined : WORKFLOWS[run.kind as RunKind];
+  return run === undefined ? undefined : workflows[run.kind as RunKind];
 }

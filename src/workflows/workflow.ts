@@ -23,8 +23,9 @@ export interface Claimed extends RunInput {
   readonly lease: string;
   /** Whose programs a task needs; empty where there is no task. */
   readonly engine: string;
-  /** How long a task may take, in seconds. */
+  /** How long a task may work, in seconds, and after how many it is given up though it has not ended. */
   readonly timeoutSeconds: number;
+  readonly deadlineSeconds: number;
   readonly waitSeconds: number;
 }
 
@@ -61,6 +62,9 @@ export interface WorkflowDefinition {
   /** Reached by every step that fails, whatever it threw. */
   readonly failure: StepDefinition;
 }
+
+/** Seconds over its own time that a task is given to tidy up. */
+export const TASK_GRACE_SECONDS = 120;
 
 /** Seconds a sign of life is good for; whoever works gives one three times as often. */
 export const LEASE_SECONDS = 60;
