@@ -38,9 +38,10 @@ export async function restore(bench: Workbench, plain: Plain, { origin, request 
   const { target, edits, serverOptions } = await withSession(request.target, wish, async (session) => {
     const first = await readTarget(session);
     requireNotOlder(majorOf(origin.serverVersion) || majorOf(head.serverVersion), first.major);
-    if (first.scratch && first.superuser)
-      await createRoles(session, rolesToCreate(entries, origin, first), superuserOwners(entries));
-    const now = await readTarget(session);
+    const missing = first.scratch && first.superuser ? rolesToCreate(entries, origin, first) : [];
+    await createRoles(session, missing, superuserOwners(entries));
+    // A dozen questions: asked again only where the answers have changed.
+    const now = missing.length === 0 ? first : await readTarget(session);
     const empty = await admin(bench).isEmpty(request.target, request.target.database);
     return {
       target: now,
