@@ -9,6 +9,7 @@ import { protect } from '../../src/pipeline/protect.ts';
 import { takeRunMarker } from '../../src/pipeline/run-marker.ts';
 import { openStorage } from '../../src/storage/registry.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import type { StorageContext } from '../../src/storage/store-config.ts';
 import { childless } from '../support/childless.ts';
 import { type StubBench, stubBench } from '../support/pipeline-bench.ts';
 import { FAULT_KINDS, type FaultRule } from '../support/s3-server/faults.ts';
@@ -28,8 +29,14 @@ afterAll(async () => {
 
 let prefixes = 0;
 
-/** A fresh prefix of the server; answers that never come are waited for briefly. */
-function storeAt(prefix: string): Storage {
+/** Answers that never come are waited for briefly. */
+const HASTY = {
+  retry: { attempts: 3, baseMs: 1, capMs: 3 },
+  deadlines: { connectMs: 400, idleMs: 200, requestMs: 400 },
+};
+
+/** A prefix of the server. */
+function storeAt(prefix: string, patience: Partial<StorageContext> = {}): Storage {
   const { accessKeyId, secretAccessKey } = server.credentials;
   return openStorage(
     {
@@ -45,11 +52,7 @@ function storeAt(prefix: string): Storage {
       keys: { id: new Secret(accessKeyId), secret: new Secret(secretAccessKey) },
       partsPerObject: 2,
     },
-    {
-      partBytes: 9_000,
-      retry: { attempts: 3, baseMs: 1, capMs: 3 },
-      deadlines: { connectMs: 400, idleMs: 200, requestMs: 400 },
-    },
+    { partBytes: 9_000, ...patience },
   );
 }
 
@@ -76,7 +79,7 @@ async function runUnder(script: readonly FaultRule[], never = ['internal', 'susp
     runner: childless(() => dumpText(made.engine.databases.get('shop')!)),
   });
   open.push(made);
-  const storage = storeAt(prefix);
+  const storage = storeAt(prefix, HASTY);
   server.clearLog();
   server.script = script;
   const result = await protect({ ...made.needs, storage }, { ...made.request, ...level2 }).then(
