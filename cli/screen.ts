@@ -64,7 +64,7 @@ export function openScreen(options: ScreenOptions, streams: Streams = process): 
       meter.add(event);
     },
     emit: (document) => {
-      if (options.json) streams.stdout.write(`${clean(JSON.stringify(document))}\n`);
+      if (options.json) streams.stdout.write(jsonLine(document, clean));
     },
     finish: (outcome) => {
       meter.end();
@@ -74,11 +74,17 @@ export function openScreen(options: ScreenOptions, streams: Streams = process): 
     refuse: (thrown) => {
       meter.end();
       const problem = problemOf(thrown);
-      if (options.json) streams.stdout.write(`${clean(JSON.stringify(problem))}\n`);
+      if (options.json) streams.stdout.write(jsonLine(problem, clean));
       else streams.stderr.write(`${clean(sentences(problem, paint))}\n`);
       return FAILURES[problem.code].exit;
     },
   };
+}
+
+/** Cleaned text by text: cleaning the whole line could take its quotes along. */
+function jsonLine(document: object, clean: (text: string) => string): string {
+  const text = JSON.stringify(document, (_, value: unknown) => (typeof value === 'string' ? clean(value) : value));
+  return `${text}\n`;
 }
 
 /** A refusal for people: the cause, then what to do. */
@@ -98,7 +104,7 @@ function print(outcome: Outcome, { options, streams, clean }: Printing): void {
   if (outcome.stdoutTaken === true) {
     for (const line of people) streams.stderr.write(`${clean(line)}\n`);
   } else if (options.json) {
-    streams.stdout.write(`${clean(JSON.stringify(outcome.document))}\n`);
+    streams.stdout.write(jsonLine(outcome.document, clean));
   } else {
     for (const line of people) streams.stdout.write(`${clean(line)}\n`);
   }
@@ -121,7 +127,7 @@ function meterFor(options: ScreenOptions, { stderr }: Streams, clean: (text: str
   const plain = { above: (text: string) => void stderr.write(text), end: () => undefined };
   if (options.progress === 'none') return { ...plain, add: () => undefined };
   if (options.progress === 'ndjson') {
-    return { ...plain, add: (event) => void stderr.write(`${clean(JSON.stringify(event))}\n`) };
+    return { ...plain, add: (event) => void stderr.write(jsonLine(event, clean)) };
   }
   return stderr.isTTY === true ? barOn(stderr) : linesOn(stderr);
 }

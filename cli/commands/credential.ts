@@ -8,7 +8,7 @@ export interface CredentialParts {
   readonly password: Secret | undefined;
 }
 
-const KINDS = 'none, env:NAME, file:/PATH, command:/PROGRAM ARGS, secret:ARN, rds-iam, one-off or sealed';
+const KINDS = 'none, env:NAME, file:/PATH, command:/PROGRAM ARGS, the ARN of a secret, rds-iam, one-off or sealed';
 
 /** Where the service finds a password, as the API takes it. Files, variables and programs are those of the service's machine. */
 export function credentialOf(text: string, parts: CredentialParts) {
@@ -41,7 +41,7 @@ const READERS: Readonly<Record<string, (rest: string, parts: CredentialParts) =>
     const [program = '', ...args] = line.split(' ').filter((word) => word !== '');
     return { kind: 'command', program, args };
   },
-  secret: (secretArn, { role }) => ({ kind: 'secret', secretArn, roleArn: needed(role, '--role') }),
+  arn: (rest, { role }) => ({ kind: 'secret', secretArn: `arn:${rest}`, roleArn: needed(role, '--role') }),
   'rds-iam': (_rest, { role, region }) => ({
     kind: 'rds-iam',
     roleArn: needed(role, '--role'),

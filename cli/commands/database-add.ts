@@ -99,7 +99,8 @@ function spansOf({ rpo, rto, lockWait, blockLimit, rateLimit }: AddOptions) {
 function requireNoPassword({ password }: DatabaseAddress): void {
   if (password === undefined) return;
   throw new Failure('usage', 'The URL holds a password, which the service does not take that way.', {
-    remedy: 'Leave it out of the URL, and say where it is kept: --credential env:NAME, file:/PATH or secret:ARN',
+    remedy:
+      'Leave it out of the URL, and say with --credential where it is kept: env:NAME, file:/PATH, or a secret of AWS by its ARN',
   });
 }
 

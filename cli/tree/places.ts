@@ -3,7 +3,7 @@ import { bytesValue, collect, collectPair, spanValue } from '../values.ts';
 import { addServiceCommand, type ServiceCommand } from './service-command.ts';
 
 const CREDENTIAL =
-  'where the service finds the password: none, env:NAME, file:/PATH, command:/PROGRAM ARGS, secret:ARN, rds-iam, one-off or sealed';
+  'where the service finds the password: none, env:NAME, file:/PATH, command:/PROGRAM ARGS, the ARN of a secret, rds-iam, one-off or sealed';
 
 export const passwordOption = () =>
   new Option('--password <source>', 'a one-off password: env:NAME, file:PATH or - for standard input');
