@@ -1,7 +1,8 @@
 import { BackupRun } from '../../contract/resources/stored.ts';
 import { Failure, messageOf, problemOf } from '../../domain/failure.ts';
 import type { Connection, Engine } from '../../engines/engine.ts';
-import { backup } from '../../pipeline/backup.ts';
+import { backupToAll } from '../../pipeline/backup.ts';
+import type { CopyOutcome } from '../../pipeline/copies.ts';
 import { databaseFolder } from '../../pipeline/layout.ts';
 import { removeLeftovers } from '../../pipeline/leftovers.ts';
 import type { BackupRequest, TrustedManifest } from '../../pipeline/pipeline.ts';
@@ -13,9 +14,18 @@ import type { Outcome } from '../report.ts';
 import { needsOf, type Task, type TaskWork } from '../task.ts';
 import { sealedByRun } from './sealed.ts';
 
+/** A destination and the store behind it, or why there is none. */
+interface Target {
+  readonly destinationId: string;
+  readonly storage: Storage | undefined;
+  /** What an earlier attempt of the run has sealed there. */
+  readonly sealed?: TrustedManifest | undefined;
+  readonly failure?: unknown;
+}
+
 /**
- * The long step of a backup: dumps into each destination and proves there what was stored, up to level 2. What an earlier
- * attempt of the run has sealed is not dumped again. Fails when no destination has its copy.
+ * The long step of a backup: one dump into all destinations, proved at each of them up to level 2. What an earlier attempt of
+ * the run has sealed is not written again. Fails when no destination has its copy.
  */
 export const dump: TaskWork = async (task) => {
   const { job, runtime, bench } = task;
@@ -23,26 +33,23 @@ export const dump: TaskWork = async (task) => {
   const database = databaseOf(task);
   const engine = engineIn(runtime.engines, database.look.engine);
   const open = await runtime.openDatabase(database.look, { runId: job.runId, bench });
+  const work: Dump = { request, database, engine, source: open.connection };
+  const targets = await Promise.all(request.destinationIds.map((id) => openTarget(task, work, id)));
   try {
-    const outcomes: Outcome[] = [];
-    let last: unknown;
-    for (const destinationId of request.destinationIds) {
-      try {
-        await dumpTo(task, { destinationId, request, database, engine, source: open.connection });
-        outcomes.push({ destinationId, ok: true });
-      } catch (error) {
-        if (bench.signal.aborted) throw error;
-        last = error;
-        const { code } = problemOf(error);
-        outcomes.push({ destinationId, ok: false, code, detail: messageOf(error) });
-      }
-    }
-    if (outcomes.every(({ ok }) => !ok)) throw last;
-    return { outcomes };
+    const outcomes = await dumpInto(task, work, targets);
+    const first = outcomes.find(({ failure }) => failure !== undefined)?.failure;
+    if (outcomes.every(({ failure }) => failure !== undefined)) throw first;
+    return { outcomes: outcomes.map(({ destinationId, failure }) => outcomeOf(destinationId, failure)) };
   } finally {
+    for (const { storage } of targets) await storage?.close();
     await open.close();
   }
 };
+
+function outcomeOf(destinationId: string, failure: unknown): Outcome {
+  if (failure === undefined) return { destinationId, ok: true };
+  return { destinationId, ok: false, code: problemOf(failure).code, detail: messageOf(failure) };
+}
 
 function databaseOf({ job }: Task): JobDatabase {
   if (job.database !== undefined) return job.database;
@@ -50,28 +57,80 @@ function databaseOf({ job }: Task): JobDatabase {
 }
 
 interface Dump {
-  readonly destinationId: string;
   readonly request: BackupRun;
   readonly database: JobDatabase;
   readonly engine: Engine;
   readonly source: Connection;
 }
 
-async function dumpTo(task: Task, job: Dump): Promise<void> {
-  const { runtime, bench } = task;
-  const { tenantId, runId } = task.job;
-  const storage = await runtime.openStorage({ tenantId, destinationId: job.destinationId, purpose: 'write', runId });
+async function openTarget(task: Task, { source, database }: Dump, destinationId: string): Promise<Target> {
+  const { runtime, bench, job } = task;
+  const { tenantId, runId, attempt } = job;
+  let storage: Storage | undefined;
   try {
-    const folder = databaseFolder(job.source, job.database.id);
-    const needs = needsOf(task, { storage, engine: job.engine });
-    const sealed = task.job.attempt === 1 ? undefined : await sealedEarlier(task, storage, folder);
+    storage = await runtime.openStorage({ tenantId, destinationId, purpose: 'write', runId });
+    const folder = databaseFolder(source, database.id);
+    const sealed = attempt === 1 ? undefined : await sealedEarlier(task, storage, folder);
     if (sealed === undefined) await removeLeftovers(storage, { folder, run: runId, note: (text) => bench.note(text) });
-    const manifest = sealed ?? (await backup(needs, requestOf(task, job)));
-    const level = job.request.level === 1 ? 1 : 2;
-    const { status, reason } = await verify(needs, { manifest, level, scratch: undefined, assertions: {} });
-    if (!['stored', 'good'].includes(status)) bench.note(`What was stored is ${status}: ${reason ?? 'see its report'}`);
-  } finally {
-    await storage.close();
+    return { destinationId, storage, sealed };
+  } catch (failure) {
+    await storage?.close();
+    if (bench.signal.aborted) throw failure;
+    return { destinationId, storage: undefined, failure };
+  }
+}
+
+interface TargetOutcome {
+  readonly destinationId: string;
+  readonly failure: unknown;
+}
+
+/** In the order of the targets. A failure of the dump itself is one of all that still needed it. */
+async function dumpInto(task: Task, work: Dump, targets: readonly Target[]): Promise<readonly TargetOutcome[]> {
+  const fresh = targets.flatMap(({ storage, sealed }) => (storage && !sealed ? [storage] : []));
+  const copies = await copiesIn(task, work, fresh);
+  const outcomes: TargetOutcome[] = [];
+  for (const { destinationId, storage, sealed, failure } of targets) {
+    const copy = copies.find((one) => one.storage === storage) ?? { storage, failure };
+    const manifest = 'manifest' in copy ? copy.manifest : sealed;
+    const wrong = storage && manifest ? await wrongWith(task, work, { storage, manifest }) : copy;
+    outcomes.push({ destinationId, failure: wrong === undefined || 'manifest' in wrong ? undefined : wrong.failure });
+  }
+  return outcomes;
+}
+
+async function copiesIn(task: Task, work: Dump, stores: readonly Storage[]): Promise<readonly CopyOutcome[]> {
+  const [storage] = stores;
+  if (storage === undefined) return [];
+  try {
+    return await backupToAll(needsOf(task, { storage, engine: work.engine }), requestOf(task, work), stores);
+  } catch (failure) {
+    if (task.bench.signal.aborted) throw failure;
+    return stores.map((each) => ({ storage: each, failure }));
+  }
+}
+
+interface Sealed {
+  readonly storage: Storage;
+  readonly manifest: TrustedManifest;
+}
+
+/** Reads the copy again up to level 2. What is found wrong with its bytes is in its report; here is why it could not be read. */
+async function wrongWith(
+  task: Task,
+  { engine, request }: Dump,
+  { storage, manifest }: Sealed,
+): Promise<{ readonly failure: unknown } | undefined> {
+  try {
+    const level = request.level === 1 ? 1 : 2;
+    const wish = { manifest, level, scratch: undefined, assertions: {} } as const;
+    const { status, reason } = await verify(needsOf(task, { storage, engine }), wish);
+    if (!['stored', 'good'].includes(status))
+      task.bench.note(`What was stored is ${status}: ${reason ?? 'see its report'}`);
+    return undefined;
+  } catch (failure) {
+    if (task.bench.signal.aborted) throw failure;
+    return { failure };
   }
 }
 

@@ -85,16 +85,25 @@ interface Look {
   readonly report: TaskReport | undefined;
 }
 
-async function lookAt(runtime: Needs, { run, folder, destinationId, report }: Look): Promise<Place> {
-  const { tenant_id: tenantId, id: runId } = run;
+async function lookAt(runtime: Needs, look: Look): Promise<Place> {
+  const { destinationId, report } = look;
   const outcome = report?.outcomes?.find((one) => one.destinationId === destinationId);
+  const { code = 'backup_lost', detail = 'The store holds no backup of this run.' } = outcome ?? {};
+  try {
+    return { destinationId, sealed: await sealedAt(runtime, look), code, detail };
+  } catch (error) {
+    // What failed for the task may fail for us: the other destinations do not wait for it. What it may hold all the same is
+    // adopted once it answers.
+    if (outcome?.ok === false) return { destinationId, sealed: undefined, code, detail };
+    throw error;
+  }
+}
+
+async function sealedAt(runtime: Needs, { run, folder, destinationId }: Look): Promise<BackupSummary | undefined> {
+  const { tenant_id: tenantId, id: runId } = run;
   const storage = await runtime.openStorage({ tenantId, destinationId, purpose: 'read', runId });
   try {
-    const needs = { storage, trusted: runtime.trusted };
-    const sealed = await sealedByRun(needs, { folder, runId, until: runtime.now() });
-    if (sealed !== undefined) return { destinationId, sealed };
-    const { code = 'backup_lost', detail = 'The store holds no backup of this run.' } = outcome ?? {};
-    return { destinationId, sealed, code, detail };
+    return await sealedByRun({ storage, trusted: runtime.trusted }, { folder, runId, until: runtime.now() });
   } finally {
     await storage.close();
   }

@@ -102,7 +102,7 @@ async function tellOfBad(
   const { database_id: databaseId, id: backupId, version } = row;
   if (databaseId === null) return;
   const databaseName = (await getDatabase(trx, databaseId))?.name ?? databaseId;
-  const data = { databaseId, databaseName, backupId, state };
+  const data = { databaseId, databaseName, backupId, state, backups: 1 };
   const key = `backup ${backupId} at ${version}`;
   await tell(trx, { event: 'verification.failed', tenantId, key, at: await clock(trx), data });
 }

@@ -43,7 +43,7 @@ async function judge(trx: TenantTransaction, run: RunRow, result: VerifyResult):
   const databaseId = (await getBackup(trx, backupId))?.database_id ?? undefined;
   const database = databaseId === undefined ? undefined : await getDatabase(trx, databaseId);
   if (database === undefined) return;
-  const data = { databaseId: database.id, databaseName: database.name, backupId, state };
+  const data = { databaseId: database.id, databaseName: database.name, backupId, state, backups: 1 };
   await tell(trx, { event: 'verification.failed', tenantId, key: `run ${run.id}`, at, data });
 }
 
