@@ -9,7 +9,7 @@ import { type Outcome, runNamed } from './defences/named-tests.ts';
 // red. A defence whose removal no test notices is not defended. Names of faults as arguments choose among them.
 
 const root = resolve(import.meta.dirname, '..');
-const folders = ['src', 'cli', 'local', 'lambdas', 'test', 'scripts', 'bench', 'docs'];
+const folders = ['src', 'cli', 'local', 'lambdas', 'tasks', 'test', 'scripts', 'bench', 'docs'];
 const files = ['package.json', 'jest.config.js', 'tsconfig.json'];
 const wanted = process.argv.slice(2);
 
