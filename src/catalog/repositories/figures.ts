@@ -60,6 +60,26 @@ export async function dayFigures(trx: TenantTransaction, days: number): Promise<
   return rows;
 }
 
+/** Backups that ended, or were missed, between two instants, and what is stored now. */
+export async function periodFigures(
+  trx: TenantTransaction,
+  from: Date,
+  to: Date,
+): Promise<{
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly missed: number;
+  readonly storedBytes: number;
+}> {
+  const { rows } = await sql<{ succeeded: number; failed: number; missed: number; storedBytes: number }>`
+    select count(*) filter (where state = 'succeeded')::int as succeeded,
+      count(*) filter (where state in ('failed', 'partly', 'interrupted'))::int as failed,
+      count(*) filter (where state = 'missed')::int as missed,
+      (select coalesce(sum(stored_bytes), 0)::float8 from backups where state <> 'deleted') as "storedBytes"
+    from runs where kind = 'backup' and queued_at >= ${from} and queued_at < ${to}`.execute(trx);
+  return rows[0] ?? { succeeded: 0, failed: 0, missed: 0, storedBytes: 0 };
+}
+
 /** Figures of one database's backups. */
 export async function backupFigures(
   trx: TenantTransaction,

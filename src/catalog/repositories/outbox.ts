@@ -104,3 +104,18 @@ export async function undelivered(trx: TenantTransaction): Promise<number> {
     .executeTakeFirstOrThrow();
   return Number(row.n);
 }
+
+/** Which of these notices are there. */
+export async function knownNotices(trx: TenantTransaction, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await trx
+    .selectFrom('outbox')
+    .select('id')
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .execute();
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** What was delivered or given up long ago; the log of a channel's deliveries goes back no further. */
+export async function forgetNotices(trx: TenantTransaction, before: Date): Promise<void> {
+  await trx.deleteFrom('outbox').where('state', '<>', 'pending').where('created_at', '<', before).execute();
+}

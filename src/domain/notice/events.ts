@@ -44,7 +44,15 @@ export const EVENTS = {
     caughtUp: z.boolean(),
     detail: z.string().optional(),
   }),
-  'verification.failed': z.strictObject({ ...database, backupId: Id, state: z.enum(['suspect', 'lost', 'archived']) }),
+  /** About the newest of `backups` that are in this state. */
+  'verification.failed': z.strictObject({
+    databaseId: Id.optional(),
+    databaseName: z.string(),
+    destinationId: Id.optional(),
+    backupId: Id,
+    state: z.enum(['suspect', 'lost', 'archived']),
+    backups: z.int().default(1),
+  }),
   'level3.overdue': z.strictObject({ ...database, lastAt: Instant.optional(), everyDays: z.int() }),
   'size.dropped': z.strictObject({ ...database, backupId: Id, bytes: z.int(), bytesBefore: z.int() }),
   'retention.blocked': z.strictObject({

@@ -46,7 +46,10 @@ const WORDS: Speakers = {
     ),
   }),
   'verification.failed': (data) => ({
-    title: `A backup of ${data.databaseName} is ${data.state}`,
+    title:
+      data.backups === 1
+        ? `A backup of ${data.databaseName} is ${data.state}`
+        : `${counted(data.backups, 'backup')} of ${data.databaseName} are ${data.state}`,
     text: lines(
       data.state === 'archived'
         ? 'Its objects were moved to an archive class: it cannot be restored until they are fetched from there.'
