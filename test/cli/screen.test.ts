@@ -27,6 +27,15 @@ describe('screen', () => {
     expect(err()).toBe('  a note\n! a warning\n');
   });
 
+  it('prints JSON also where something in it is hidden', () => {
+    const { screen, out } = open({ json: true });
+    screen.hide(new Secret('canary"pass'));
+
+    screen.finish({ document: { a: 'token=abc', b: 'canary"pass', c: ['postgres://u:pw@h/d'] } });
+
+    expect(JSON.parse(out())).toEqual({ a: 'token=[secret]', b: '[secret]', c: ['postgres://u:[secret]@h/d'] });
+  });
+
   it('refuses with one sentence of cause and one of remedy, and no stack trace', () => {
     const { screen, out, err } = open();
 
