@@ -24,7 +24,14 @@ const NEVER = [
 export function mayDial(address: string, allowed: AllowedRanges = []): boolean {
   const parsed = parseAddress(address);
   if (parsed === undefined || NEVER.some((range) => inRange(parsed, range))) return false;
-  return parsed.range() === 'unicast' || allowed.some((range) => inRange(parsed, range));
+  return isPublic(parsed) || allowed.some((range) => inRange(parsed, range));
+}
+
+/** What the world hands out of IPv6; outside of it are forms that mean an IPv4 address, such as `::7f00:1`. */
+const GLOBAL_V6 = '2000::/3';
+
+function isPublic(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  return address.range() === 'unicast' && (address.kind() === 'ipv4' || inRange(address, GLOBAL_V6));
 }
 
 /** The first address that may be dialled, for pinning (F88). All of a name's addresses must be harmless: one bad one refuses it. */
@@ -49,6 +56,8 @@ export function pinnedLookup(address: string): LookupFunction {
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   // Octal, hexadecimal and shortened forms name other hosts than they seem to: not ours to interpret.
   if (!ipaddr.IPv6.isValid(text) && !ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
+  // The parser takes `::1.2.3.4` for the mapped form, which it is not.
+  if (text.includes(':') && text.includes('.') && !/^::ffff:/i.test(text)) return undefined;
   return ipaddr.process(text);
 }
 

@@ -18,9 +18,11 @@ export interface RolePolicy {
  * Three roles, each for one thing: whoever steals a session that writes can neither read nor delete a backup, and the
  * retention that deletes can read none. The client may leave the last two out.
  */
-export function rolePolicies({ bucket, prefix, kmsKeyArn }: S3Place): readonly RolePolicy[] {
+export function rolePolicies({ bucket, prefix, kmsKeyArn, writeRoleArn }: S3Place): readonly RolePolicy[] {
   const clean = prefix.replace(/^\/+|\/+$/g, '');
-  const whole = `arn:aws:s3:::${bucket}`;
+  // The account's part of the world: aws, aws-cn, aws-us-gov.
+  const partition = /^arn:(aws[a-z-]*):/.exec(writeRoleArn ?? '')?.[1] ?? 'aws';
+  const whole = `arn:${partition}:s3:::${bucket}`;
   const objects = `${whole}/${clean === '' ? '' : `${clean}/`}*`;
   const inside = clean === '' ? {} : { Condition: { StringLike: { 's3:prefix': `${clean}/*` } } };
   const on = (Resource: string, ...Action: string[]): Statement => ({ Effect: 'Allow', Action, Resource });

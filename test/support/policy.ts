@@ -23,6 +23,9 @@ export interface Question {
   readonly context: Readonly<Record<string, string | undefined>>;
 }
 
+/** Keys of conditions; one that the question says nothing of is not met. */
+const UNDERSTOOD: ReadonlySet<string> = new Set(['s3:prefix', 'kms:ViaService']);
+
 /** Reads a policy. Throws on everything it does not understand: a condition left out would be a permission granted. */
 export function parsePolicy(json: string): PolicyDocument {
   const document: unknown = JSON.parse(json);
@@ -49,7 +52,7 @@ function readConditions(source: unknown): Condition[] {
     if (operator !== 'StringEquals' && operator !== 'StringLike')
       throw new Error(`The condition operator ${operator} is not understood`);
     for (const [key, patterns] of Object.entries(keys as object)) {
-      if (key !== 's3:prefix') throw new Error(`The condition key ${key} is not understood`);
+      if (!UNDERSTOOD.has(key)) throw new Error(`The condition key ${key} is not understood`);
       conditions.push({ key, patterns: asList(patterns).map(String), wildcards: operator === 'StringLike' });
     }
   }

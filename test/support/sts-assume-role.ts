@@ -11,6 +11,8 @@ export interface Role {
   /** Access keys that may assume it; undefined for all. A session acts as the key it began with. */
   readonly trusted?: readonly string[];
   readonly maxSessionSeconds?: number;
+  /** What the role may do; undefined for everything. A session policy narrows it further. */
+  readonly policy?: PolicyDocument;
 }
 
 /** The roles there are and the sessions given out. */
@@ -70,7 +72,7 @@ export function assumeRole(book: RoleBook, form: URLSearchParams, caller: Authen
     secretAccessKey: randomBytes(30).toString('base64'),
     sessionToken: randomBytes(90).toString('base64'),
     expiresAt,
-    policies: sessionPolicies(form),
+    policies: [...(role.policy === undefined ? [] : [role.policy]), ...sessionPolicies(form)],
     origin: chained?.origin ?? accessKeyId,
   };
   book.sessions.set(session.accessKeyId, session);

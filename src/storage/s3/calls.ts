@@ -1,8 +1,8 @@
 import type { S3Client } from '@aws-sdk/client-s3';
-import { HeadBucketCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { Failure } from '../../domain/failure.ts';
 import { Retrying, throwIfCancelled, type Verdict } from '../retrying.ts';
-import type { Deadlines, S3Config, StorageContext } from '../store-config.ts';
+import type { Deadlines, S3Config, StorageContext, StoreCredentials } from '../store-config.ts';
 import { factsOf, isBare, isExpired, isSkewed, judge } from './aws-error.ts';
 import { DEADLINES, makeClient, openSession } from './client.ts';
 import { type Circumstances, s3Failure } from './s3-failure.ts';
@@ -111,6 +111,11 @@ export class Calls {
       : new URL(this.config.endpoint).host;
   }
 
+  /** The session that these calls are signed with, renewed as they need it. */
+  credentials(): Promise<StoreCredentials> {
+    return this.#session.credentials();
+  }
+
   /** The calls of whoever may look; a Failure where nobody may. */
   reader(): Calls {
     if (this.reading !== undefined) return this.reading;
@@ -191,8 +196,13 @@ export class Calls {
   async #ownerDiffers(): Promise<boolean> {
     if (this.config.expectedOwner === undefined) return false;
     if (this.reading !== undefined && this.reading !== this) return this.reading.#ownerDiffers();
+    // A list of our own part: a role that is narrowed to the prefix may see no more.
+    const part = { Prefix: this.fullKey(''), MaxKeys: 1 };
     const look = (input: { Bucket: string; ExpectedBucketOwner?: string }): Promise<boolean> =>
-      this.#send((client, options) => client.send(new HeadBucketCommand(input), options), this.signal).then(
+      this.#send(
+        (client, options) => client.send(new ListObjectsV2Command({ ...input, ...part }), options),
+        this.signal,
+      ).then(
         () => true,
         () => false,
       );

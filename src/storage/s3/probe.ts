@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { Failure } from '../../domain/failure.ts';
 import { crc32Base64 } from '../crc32.ts';
-import type { Capabilities, Stat, Storage } from '../storage.ts';
+import type { Capabilities, Storage } from '../storage.ts';
 import { type AwsFacts, factsOf } from './aws-error.ts';
 import type { Calls } from './calls.ts';
 import { headObject } from './reading.ts';
@@ -36,12 +36,52 @@ async function tryOut(
   storage: Storage,
   { key, body }: { key: string; body: Uint8Array },
 ): Promise<Capabilities> {
-  const stat = await storage.put(key, body);
-  calls.mode.checksums = await refuses(calls, { ...put(calls, `${key}-sum`, body), ChecksumCRC32: WRONG_CRC });
-  calls.mode.conditions = await refuses(calls, { ...put(calls, key, body), IfNoneMatch: '*', ...sum(calls, body) });
+  const { capabilities } = await learnModes(calls, { key, body });
   await tryUpload(storage, key);
   await readBack(storage, key, body);
-  return { conditionalWrites: calls.mode.conditions, checksums: calls.mode.checksums, versioned: isVersioned(stat) };
+  return capabilities;
+}
+
+/**
+ * Writes the object and sees which promises are kept; from then on these calls go by it. It is written with its condition
+ * from the first, since buckets may be told to take nothing without; a store that does not know conditions gets none.
+ */
+export async function learnModes(
+  calls: Calls,
+  { key, body }: { readonly key: string; readonly body: Uint8Array },
+): Promise<{ readonly versionId: string | undefined; readonly capabilities: Capabilities }> {
+  const first = await firstPut(calls, { ...put(calls, key, body), IfNoneMatch: '*' });
+  const careful = first.careful ? { IfNoneMatch: '*' } : {};
+  calls.mode.checksums = await refuses(calls, {
+    ...put(calls, `${key}-sum`, body),
+    ...careful,
+    ChecksumCRC32: WRONG_CRC,
+  });
+  calls.mode.conditions =
+    first.careful && (await refuses(calls, { ...put(calls, key, body), ...careful, ...sum(calls, body) }));
+  const { versionId } = first;
+  const versioned = versionId !== undefined && versionId !== 'null';
+  return {
+    versionId,
+    capabilities: { conditionalWrites: calls.mode.conditions, checksums: calls.mode.checksums, versioned },
+  };
+}
+
+async function firstPut(calls: Calls, input: Put): Promise<{ versionId: string | undefined; careful: boolean }> {
+  const { IfNoneMatch: _condition, ...plain } = input;
+  return calls.call({ action: 's3:PutObject' }, async (client, options) => {
+    try {
+      const { VersionId } = await client.send(new PutObjectCommand(input), options);
+      return { versionId: VersionId, careful: true };
+    } catch (error) {
+      const { status, code } = factsOf(error);
+      // An earlier try whose answer was lost has written it.
+      if (status === 412) return { versionId: undefined, careful: true };
+      if (status !== NOT_IMPLEMENTED && code !== 'NotImplemented') throw error;
+      const { VersionId } = await client.send(new PutObjectCommand(plain), options);
+      return { versionId: VersionId, careful: false };
+    }
+  });
 }
 
 type Put = ConstructorParameters<typeof PutObjectCommand>[0];
@@ -68,9 +108,9 @@ async function refuses(calls: Calls, input: Put): Promise<boolean> {
   );
 }
 
-function refusalIn({ status, code }: AwsFacts, { IfNoneMatch }: Put): boolean | undefined {
+function refusalIn({ status, code }: AwsFacts, { ChecksumCRC32 }: Put): boolean | undefined {
   if (status === NOT_IMPLEMENTED || code === 'NotImplemented') return false;
-  const wanted = IfNoneMatch === undefined ? status === 400 && !isOther(code) : status === 412;
+  const wanted = ChecksumCRC32 === WRONG_CRC ? status === 400 && !isOther(code) : status === 412;
   return wanted ? true : undefined;
 }
 
@@ -96,10 +136,6 @@ async function readBack(storage: Storage, key: string, body: Uint8Array): Promis
     throw unfit(storage, 'does not give back what was written');
   for await (const listed of storage.list(key)) if (listed.key === key) return;
   throw unfit(storage, 'does not list what was written');
-}
-
-function isVersioned({ versionId }: Stat): boolean {
-  return versionId !== undefined && versionId !== 'null';
 }
 
 // Every version: a store that ignored the condition or the checksum has made more than one. A bucket that locks all objects keeps them a while.
