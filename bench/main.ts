@@ -63,7 +63,7 @@ async function runParts(world: World, plan: Plan): Promise<void> {
     const server = await postgresWithData(world, smaller);
     const setting = { world, server, database: DATABASE, plan: { ...plan, servers: [server.pid] } };
     await part('pg', () => backupPart(setting, smaller));
-    await part('restore', () => restorePart({ ...setting, database: smaller ?? DATABASE }));
+    await part('restore', () => restorePart({ ...setting, database: DATABASE }));
     await part('kill', () => killPart(world, server, DATABASE));
     await part('limit', () => limitPart(world, server, DATABASE));
   }
