@@ -176,3 +176,17 @@ export async function allScheduleIds(trx: TenantTransaction): Promise<readonly s
   const rows = await trx.selectFrom('schedules').select('id').orderBy('id').execute();
   return rows.map((row) => row.id);
 }
+
+/** What every schedule that writes to this scope would keep; one that is paused still speaks for its backups. */
+export async function policiesOf(
+  trx: TenantTransaction,
+  scope: { readonly databaseId: string; readonly destinationId: string },
+): Promise<readonly { readonly retention: Readonly<Record<string, number>>; readonly zone: string }[]> {
+  const rows = await trx
+    .selectFrom('schedules')
+    .select(['settings', 'zone'])
+    .where('database_id', '=', scope.databaseId)
+    .where(sql<boolean>`${scope.destinationId}::uuid = any(destination_ids)`)
+    .execute();
+  return rows.map(({ settings, zone }) => ({ retention: (settings.retention ?? {}) as Record<string, number>, zone }));
+}

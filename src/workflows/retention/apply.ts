@@ -11,9 +11,10 @@ import {
 } from '../../catalog/repositories/backup-deletion.ts';
 import { type BackupSummaryRow, getBackup } from '../../catalog/repositories/backups.ts';
 import { clock, found } from '../../catalog/repositories/changing.ts';
+import { policiesOf } from '../../catalog/repositories/schedules.ts';
 import { Failure, messageOf } from '../../domain/failure.ts';
 import { ManifestBody } from '../../domain/manifest.ts';
-import { judge, policyOf, RETENTION_LIMITS } from '../../domain/retention.ts';
+import { judge, type KeptBackup, policyOf, RETENTION_LIMITS, type Verdict } from '../../domain/retention.ts';
 import { removeBackup } from '../../pipeline/remove-backup.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 
@@ -28,20 +29,21 @@ export interface Judgement extends RetentionScope {
 }
 
 /**
- * First phase: judges one database at one destination, and marks what no rule keeps. Judge and mark are one transaction
- * behind one lock, so that two of them never count the same backup (F60). Returns the ids that are leaving now.
+ * First phase: judges one database at one destination, and marks what nobody keeps: neither the run's rules nor those of any
+ * schedule that writes there. Judge and mark are one transaction behind one lock, so that two of them never count the same
+ * backup (F60). Returns the ids that are leaving now.
  */
 export async function applyRetention(
   { catalog }: Pick<Runtime, 'catalog'>,
   { tenantId, runId, retention, zone, ...scope }: Judgement,
 ): Promise<readonly string[]> {
-  const policy = policyOf(retention);
-  if (Object.keys(policy).length === 0) return [];
+  if (isEmpty(retention)) return [];
   return catalog.withTenant(tenantId, async (trx) => {
     await lockScope(trx, scope);
-    const rows = await judgedBackups(trx, scope);
-    const verdicts = judge(rows.map(keptBackup), { policy, limits: { ...RETENTION_LIMITS, zone } }, await clock(trx));
-    const ids = verdicts.filter(({ keep }) => !keep).map(({ id }) => id);
+    const rows = (await judgedBackups(trx, scope)).map(keptBackup);
+    const all = [{ retention, zone }, ...(await policiesOf(trx, scope))];
+    const verdicts = notKept(rows, all, await clock(trx));
+    const ids = verdicts.map(({ id }) => id);
     const leaving = await startDeletion(trx, { ids, graceSeconds: GRACE_SECONDS, floor: RETENTION_LIMITS.floor });
     const reasons = Object.fromEntries(
       verdicts.filter(({ id }) => leaving.includes(id)).map(({ id, reason }) => [id, reason]),
@@ -56,6 +58,23 @@ export async function applyRetention(
       });
     return leaving;
   });
+}
+
+type Rules = Pick<Judgement, 'retention' | 'zone'>;
+
+/** No rule at all means that nothing is ever deleted. */
+function isEmpty(retention: Rules['retention']): boolean {
+  return Object.keys(policyOf(retention)).length === 0;
+}
+
+/** What each of the rules lets go, with the reason of the first of them. */
+function notKept(rows: readonly KeptBackup[], all: readonly Rules[], now: Date): readonly Verdict[] {
+  if (all.some(({ retention }) => isEmpty(retention))) return [];
+  const [first = [], ...others] = all.map(({ retention, zone }) =>
+    judge(rows, { policy: policyOf(retention), limits: { ...RETENTION_LIMITS, zone } }, now),
+  );
+  const kept = new Set(others.flat().flatMap(({ id, keep }) => (keep ? [id] : [])));
+  return first.filter(({ id, keep }) => !keep && !kept.has(id));
 }
 
 interface Told {
