@@ -117,7 +117,17 @@ function configOf({ file, tests }: Mutated, { name, report }: { name: string; re
     coverageAnalysis: 'perTest',
     concurrency: 1,
     mutate: [file],
-    ignorePatterns: ['dist', 'reports', 'coverage', 'docs', 'console', 'bench', '.database-dump'],
+    // Of the root alone: a fixture has a folder of reports too.
+    ignorePatterns: [
+      '/dist',
+      '/reports',
+      '/coverage',
+      '/docs',
+      '/console',
+      '/bench',
+      '/.database-dump',
+      '/.stryker-tmp',
+    ],
     reporters: ['json'],
     jsonReporter: { fileName: report },
     timeoutMS: 20_000,
