@@ -24,7 +24,9 @@ export async function claim(
     if (run === undefined || run.kind !== definition.name) return none;
     const { attempts, ...times } = allowance(definition, run);
     const { concurrentRuns: concurrent } = Limits.parse({ ...DEFAULT_LIMITS, ...(await getTenant(trx)).limits });
-    const answer = await claimRun(trx, { runId, leaseSeconds: LEASE_SECONDS, attempts, concurrent });
+    // What fails is tried so often and no more; what dies without a word gets a few attempts on top.
+    const most = attempts + definition.deaths;
+    const answer = await claimRun(trx, { runId, leaseSeconds: LEASE_SECONDS, attempts: most, concurrent });
     if (answer.outcome === 'nothing-to-do') return none;
     const about = { ...none, attempts, ...times, engine: await engineOf(trx, run) };
     if (answer.outcome === 'exhausted') return { ...about, outcome: 'exhausted', attempt: answer.run.attempt };

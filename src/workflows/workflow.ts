@@ -55,6 +55,8 @@ export interface WorkflowDefinition {
   readonly name: RunKind;
   /** Attempts where the run itself does not say. */
   readonly attempts: number;
+  /** Attempts on top of these where whoever did one died without a word: a restarted machine is no fault of the run. */
+  readonly deaths: number;
   /** In order; the first one is `claim`. */
   readonly steps: readonly StepDefinition[];
   /** Failures after which another attempt may succeed: it goes back through claim, which is the only loop. */

@@ -8,6 +8,7 @@ const RETENTION_SECONDS = 600;
 export const backupDefinition = {
   name: 'backup',
   attempts: 3,
+  deaths: 5,
   steps: [
     functionStep('claim'),
     taskStep('dump'),

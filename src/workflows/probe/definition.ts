@@ -6,6 +6,7 @@ const LOOK_SECONDS = 180;
 export const probeDefinition = {
   name: 'probe',
   attempts: 3,
+  deaths: 5,
   steps: [functionStep('claim'), functionStep('look', LOOK_SECONDS)],
   // What cannot be reached is the verdict, not a failure of the look.
   retry: ['not_ready', 'lease_lost', 'cancelled'],

@@ -7,6 +7,7 @@ const RECONCILE_SECONDS = 900;
 export const reconcileDefinition = {
   name: 'reconcile',
   attempts: 3,
+  deaths: 5,
   steps: [functionStep('claim'), functionStep('reconcile', RECONCILE_SECONDS)],
   retry: PASSING,
   failure: functionStep('fail'),

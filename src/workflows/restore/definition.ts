@@ -7,6 +7,7 @@ import { functionStep, taskStep, type WorkflowDefinition } from '../workflow.ts'
 export const restoreDefinition = {
   name: 'restore',
   attempts: 1,
+  deaths: 0,
   steps: [functionStep('claim'), taskStep('restore'), functionStep('record')],
   retry: [],
   failure: functionStep('fail'),

@@ -7,6 +7,7 @@ const RETENTION_SECONDS = 600;
 export const retentionDefinition = {
   name: 'retention',
   attempts: 3,
+  deaths: 5,
   steps: [functionStep('claim'), functionStep('retention', RETENTION_SECONDS)],
   retry: PASSING,
   failure: functionStep('fail'),

@@ -5,6 +5,7 @@ import { functionStep, taskStep, type WorkflowDefinition } from '../workflow.ts'
 export const verifyDefinition = {
   name: 'verify',
   attempts: 3,
+  deaths: 5,
   steps: [functionStep('claim'), taskStep('verify'), functionStep('record')],
   retry: PASSING,
   failure: functionStep('fail'),
