@@ -15,14 +15,14 @@ import { surveyFolder } from '../storage/filesystem/survey.ts';
 import { joinSessions } from '../storage/joined.ts';
 import { openStorage } from '../storage/registry.ts';
 import { roleSource } from '../storage/s3/session.ts';
-import type { Capabilities, Storage } from '../storage/storage.ts';
+import type { Capabilities, Storage, Survey } from '../storage/storage.ts';
 import {
   type CredentialSource,
   PARTS_PER_OBJECT,
   type S3Config,
   type StorageContext,
 } from '../storage/store-config.ts';
-import { FieldBook, type Survey } from '../storage/survey.ts';
+import { FieldBook } from '../storage/survey.ts';
 import type { StoragePurpose, StorageRequest } from './runtime.ts';
 
 export interface StoreParts {

@@ -89,6 +89,7 @@ const Service = z.object({
   CATALOG_QUEUE_URL: Text,
   PUBLIC_URL: Text.pipe(z.url({ protocol: /^https?$/ }).optional()),
   ALLOWED_RANGES: Text,
+  CREDENTIAL_COMMANDS: Text,
   OIDC_ISSUER: Text.pipe(z.url({ protocol: /^https$/ }).optional()),
   OIDC_AUDIENCE: Text,
   OIDC_SCOPE: Text,
@@ -102,6 +103,8 @@ export interface ServiceConfig {
   readonly publicUrl: string | undefined;
   /** Private ranges that may be dialled, separated by commas (F87). */
   readonly allowedRanges: readonly string[];
+  /** Absolute paths of programs that may give credentials, separated by commas. */
+  readonly credentialCommands: readonly string[];
   readonly oidc: { readonly issuer: string; readonly audience: string; readonly scope: string } | undefined;
 }
 
@@ -114,9 +117,14 @@ export function readServiceConfig(environment: NodeJS.ProcessEnv = process.env):
   return {
     catalog: catalogOf(rest),
     publicUrl: rest.PUBLIC_URL,
-    allowedRanges: (rest.ALLOWED_RANGES ?? '').split(',').flatMap((range) => range.trim() || []),
+    allowedRanges: listIn(rest.ALLOWED_RANGES),
+    credentialCommands: listIn(rest.CREDENTIAL_COMMANDS),
     oidc: issuer && audience && scope ? { issuer, audience, scope } : undefined,
   };
+}
+
+function listIn(text = ''): string[] {
+  return text.split(',').flatMap((item) => item.trim() || []);
 }
 
 function catalogOf(given: Omit<z.infer<typeof Service>, 'OIDC_ISSUER'>): ServiceConfig['catalog'] {

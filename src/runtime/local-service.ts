@@ -19,6 +19,7 @@ import type { Launcher } from '../platform/platform.ts';
 import { systemResolver } from '../platform/system-resolver.ts';
 import { writeSecret } from '../process/data-folder.ts';
 import { openClientDatabase } from './client-database.ts';
+import { clientStoreSurvey, clientStores } from './client-store.ts';
 import { readServiceConfig, type ServiceConfig } from './config.ts';
 import type { Local } from './local.ts';
 import { localBenches } from './local-bench.ts';
@@ -63,6 +64,8 @@ export async function openLocalService(options: LocalServiceOptions): Promise<Lo
   const { runtime, ...work } = await assemble(options, { config, catalog, log: openLog(lines) });
   const keyFile = join(local.dataFolder, 'owner.key');
   const owner = await ensureOwner(catalog, { keyFile, ownerFile: local.secretFile('owner.json') });
+  // For the command line, which finds the service by it.
+  await writeSecret(join(local.dataFolder, 'service.url'), `${options.listenUrl}\n`);
   const issuers = await issuersOf(local, config, runtime);
   return {
     runtime,
@@ -91,8 +94,10 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
   const { rescue } = local;
   const { workshop } = rescue;
   const { signer } = await rescue.signer();
-  const secrets = local.secretFile('.');
-  const vault = await openVault({ secrets, runner: workshop.runner, loans: openLoans() });
+  const { dataFolder } = local;
+  const { runner } = workshop;
+  const vault = await openVault({ dataFolder, commands: config.credentialCommands, runner, loans: openLoans() });
+  const stores = localStores(catalog, { dataFolder, config });
   const resolver = systemResolver();
   const late = lateLauncher();
   const runtime: Runtime = {
@@ -111,8 +116,9 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
       engines,
       openBench: localBenches(workshop),
       openDatabase: openClientDatabase({ vault, resolver, allowed: config.allowedRanges }),
+      surveyStore: clientStoreSurvey(stores),
     }),
-    openStorage: localStores(catalog),
+    openStorage: clientStores(stores),
     installation: {
       version,
       publicUrl: (config.publicUrl ?? listenUrl).replace(/\/$/, ''),

@@ -8,6 +8,7 @@ import { systemResolver } from '../platform/system-resolver.ts';
 import { catalogKeeper } from '../workflows/catalog-keeper.ts';
 import type { TaskInput } from '../workflows/task.ts';
 import { openClientDatabase } from './client-database.ts';
+import { clientStores } from './client-store.ts';
 import { readConfig, readServiceConfig } from './config.ts';
 import { localBenches } from './local-bench.ts';
 import { joinLocalCatalog } from './local-catalog.ts';
@@ -31,14 +32,16 @@ export async function openLocalTask(input: TaskInput, signal: AbortSignal): Prom
   const rescue = await openRescue({ dataDir: undefined, trust: [], identities: [], signal, ...quiet });
   try {
     const config = readServiceConfig();
-    const secrets = join(realpathSync(readConfig().dataFolder), 'secrets');
+    const dataFolder = realpathSync(readConfig().dataFolder);
+    const secrets = join(dataFolder, 'secrets');
     const catalog = await joinLocalCatalog(config, {
       secret: (name) => new Secret(kept(join(secrets, name))),
       port: config.catalog === undefined ? Number(kept(join(secrets, 'port'))) : 0,
     });
     const { signer } = await rescue.signer();
     const { runner } = rescue.workshop;
-    const vault = await openVault({ secrets, runner, loans: receivedLoans(input.runId, loan) });
+    const loans = receivedLoans(input.runId, loan);
+    const vault = await openVault({ dataFolder, commands: config.credentialCommands, runner, loans });
     return {
       runtime: {
         engines,
@@ -46,7 +49,7 @@ export async function openLocalTask(input: TaskInput, signal: AbortSignal): Prom
         trusted: await rescue.trusted(),
         identities: [],
         now: () => new Date(),
-        openStorage: localStores(catalog),
+        openStorage: clientStores(localStores(catalog, { dataFolder, config })),
         keeper: catalogKeeper(catalog, input),
         openBench: localBenches(rescue.workshop),
         openDatabase: openClientDatabase({ vault, resolver: systemResolver(), allowed: config.allowedRanges }),

@@ -6,7 +6,7 @@ import type { Connection, Engine, Origin, PlanItem, Probe, RestoreRequest, Workb
 import type { Signer, TrustedKeys } from '../pipeline/pipeline.ts';
 import type { DownloadDoor, Launcher, Notices, Resolver, Timetable, Vault } from '../platform/platform.ts';
 import type { Toolbox } from '../process/tools.ts';
-import type { Storage } from '../storage/storage.ts';
+import type { Storage, Survey } from '../storage/storage.ts';
 
 /** What a session on a destination may do; each purpose has a role of its own (write cannot read or delete). */
 export type StoragePurpose = 'write' | 'read' | 'delete';
@@ -46,6 +46,8 @@ export interface Surveyor {
       readonly request: Omit<RestoreRequest, 'target'>;
     },
   ): Promise<readonly PlanItem[]>;
+  /** Tries at a destination what runs need and what its roles must be refused. One that cannot even be asked is a Failure. */
+  destination(request: Omit<StorageRequest, 'purpose'>): Promise<Survey>;
 }
 
 /** Facts of this installation. */

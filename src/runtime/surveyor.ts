@@ -5,6 +5,7 @@ import type { DatabaseLook, Surveyor, TaskRuntime } from './runtime.ts';
 
 export interface SurveyorParts extends Pick<TaskRuntime, 'openBench' | 'openDatabase'> {
   readonly engines: readonly Engine[];
+  readonly surveyStore: Surveyor['destination'];
   readonly lookMs?: number;
   readonly planMs?: number;
 }
@@ -22,6 +23,7 @@ export function makeSurveyor(parts: SurveyorParts): Surveyor {
       during(parts, { look, ms: planMs }, ({ engine, bench, source }) =>
         engine.plan(bench, origin, { ...request, target: { ...source, database } }),
       ),
+    destination: parts.surveyStore,
   };
 }
 

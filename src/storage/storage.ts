@@ -24,6 +24,20 @@ export interface UnfinishedUpload {
   readonly startedAt: Date;
 }
 
+/** One thing that was tried at a store, and whether the answer was the one that it must be. */
+export interface Finding {
+  readonly action: string;
+  readonly expected: 'allowed' | 'denied';
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** All that was tried, and what the store was seen to do; undefined where nothing could be written. */
+export interface Survey {
+  readonly findings: readonly Finding[];
+  readonly capabilities: Capabilities | undefined;
+}
+
 /** What the store was seen to do, not what it says (F44). */
 export interface Capabilities {
   /** A second conditional write of one key was refused. */

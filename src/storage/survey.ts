@@ -1,19 +1,5 @@
 import { Failure } from '../domain/failure.ts';
-import type { Capabilities } from './storage.ts';
-
-/** One thing that was tried at a store, and whether the answer was the one that it must be. */
-export interface Finding {
-  readonly action: string;
-  readonly expected: 'allowed' | 'denied';
-  readonly ok: boolean;
-  readonly detail: string;
-}
-
-export interface Survey {
-  readonly findings: readonly Finding[];
-  /** Undefined where nothing could be written. */
-  readonly capabilities: Capabilities | undefined;
-}
+import type { Finding } from './storage.ts';
 
 /** Takes findings down, in the order of the trials. What goes wrong in one does not keep the next from being made. */
 export class FieldBook {
@@ -59,10 +45,4 @@ const REFUSALS: ReadonlySet<string> = new Set(['storage_denied', 'storage_locked
 function sentences(error: unknown): string {
   if (!(error instanceof Failure) || error.code === 'internal' || error.code === 'cancelled') throw error;
   return error.remedy === undefined ? error.message : `${error.message} ${error.remedy}`;
-}
-
-/** The first thing that is not as it must be, in one sentence; undefined where everything is. */
-export function problemIn({ findings }: Survey): string | undefined {
-  const bad = findings.find(({ ok }) => !ok);
-  return bad === undefined ? undefined : `${bad.action}: ${bad.detail}`;
 }

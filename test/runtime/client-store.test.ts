@@ -9,7 +9,7 @@ import { rolePolicies, type Statement } from '../../src/operations/role-permissi
 import { clientStoreSurvey, clientStores, type StoreParts, sessionPolicy } from '../../src/runtime/client-store.ts';
 import type { StoragePurpose } from '../../src/runtime/runtime.ts';
 import { crc32Base64 } from '../../src/storage/crc32.ts';
-import { problemIn, type Survey } from '../../src/storage/survey.ts';
+import type { Survey } from '../../src/storage/storage.ts';
 import { newOwner, type Person, refusal, startWorld, type World } from '../support/operations-world.ts';
 import { allows, type PolicyDocument, parsePolicy } from '../support/policy.ts';
 import { type S3Server, type S3ServerOptions, startS3Server } from '../support/s3-server/s3-server.ts';
@@ -129,6 +129,10 @@ async function survey(s3: S3Place, more: Partial<StoreParts> = {}): Promise<Surv
 
 async function open(destinationId: string, purpose: StoragePurpose) {
   return clientStores(parts())({ tenantId: person.tenantId, destinationId, purpose, runId: 'run-1' });
+}
+
+function problemIn({ findings }: Survey): string | undefined {
+  return findings.find(({ ok }) => !ok)?.detail;
 }
 
 /** Actions of findings that are not as they must be. */

@@ -35,6 +35,7 @@ interface Surroundings {
 function surveyor({ allowed = [], addresses = () => [], lookMs, key = '' }: Surroundings): Surveyor {
   return makeSurveyor({
     engines,
+    surveyStore: () => Promise.reject(new Error('no store is asked for')),
     ...(lookMs === undefined ? {} : { lookMs }),
     openBench: ({ runId, signal, note }) => {
       const folder = workshop.folder(runId);

@@ -122,6 +122,7 @@ function platformOf(outside: Outside) {
         if (outside.lookFails !== undefined) throw outside.lookFails;
         return [{ name: 'space', ok: true, detail: 'There is room.', blocks: false }];
       },
+      destination: async () => ({ findings: [], capabilities: undefined }),
     },
     downloads: {
       link: async (request: DownloadRequest) => {

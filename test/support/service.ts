@@ -169,7 +169,11 @@ function nothingOutside() {
     timetable: { put: done, remove: done },
     notices: { email: unreachable('Mail'), webhook: unreachable('The webhook') },
     resolver: { addresses: async () => ['203.0.113.7'] },
-    surveyor: { database: unreachable('The server'), restore: unreachable('The server') },
+    surveyor: {
+      database: unreachable('The server'),
+      restore: unreachable('The server'),
+      destination: unreachable('The store'),
+    },
     downloads: { link: unreachable('The store') },
     openStorage: unreachable('The store'),
   };

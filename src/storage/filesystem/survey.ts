@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
-import type { Storage } from '../storage.ts';
-import { FieldBook, type Survey } from '../survey.ts';
+import type { Storage, Survey } from '../storage.ts';
+import { FieldBook } from '../survey.ts';
 
 /** With less, not even a small backup would fit beside what else the disk is for. */
 const LEAST_FREE_BYTES = 256 * 1024 * 1024;

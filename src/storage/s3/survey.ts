@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { Survey } from '../storage.ts';
 import type { CredentialSource, S3Config, StorageContext } from '../store-config.ts';
-import { FieldBook, type Survey } from '../survey.ts';
+import { FieldBook } from '../survey.ts';
 import { Calls } from './calls.ts';
 import { learnModes } from './probe.ts';
 import {

@@ -9,7 +9,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { Probe } from '../../engines/engine.ts';
 import { probeFacts } from '../../pipeline/probe-facts.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import type { Capabilities } from '../../storage/storage.ts';
+import type { Survey } from '../../storage/storage.ts';
 import { claim } from '../claim.ts';
 import { concludeRun } from '../ending.ts';
 import { fail } from '../fail.ts';
@@ -17,7 +17,7 @@ import { jobOf } from '../job.ts';
 import { type Claimed, LEASE_SECONDS, type RunInput } from '../workflow.ts';
 import { probeDefinition } from './definition.ts';
 
-type Needs = Pick<Runtime, 'catalog' | 'surveyor' | 'openStorage'>;
+type Needs = Pick<Runtime, 'catalog' | 'surveyor'>;
 
 /** What a look found; what is wrong with what was looked at is a finding too. */
 interface Verdict {
@@ -79,22 +79,21 @@ function obstacleOf({ obstacles }: Probe): string | undefined {
 }
 
 async function lookAtDestination(
-  { openStorage }: Needs,
+  { surveyor }: Needs,
   { tenantId, runId, destinationId }: Claimed & { readonly destinationId: string },
 ): Promise<Judged> {
-  const { verdict, answer } = await lookOrRefusal(async () => {
-    const storage = await openStorage({ tenantId, destinationId, purpose: 'write', runId });
-    return storage.probe().finally(() => storage.close());
-  }, weakness);
+  const { verdict, answer } = await lookOrRefusal(
+    () => surveyor.destination({ tenantId, destinationId, runId }),
+    weakness,
+  );
   return {
     verdict,
     keep: async (trx, version) => {
       const before = found(await getDestination(trx, destinationId), 'destination');
       const { problem: error } = verdict;
-      const detail = error ?? 'Everything that a run needs was done and undone.';
-      const probes = [{ action: 'write, read, list and remove', expected: 'allowed', ok: error === undefined, detail }];
-      const capabilities = answer === undefined ? undefined : { ...answer };
-      const judged = { id: destinationId, version, ok: error === undefined, error, probes, capabilities };
+      const { findings: probes = [], capabilities } = answer ?? {};
+      const facts = capabilities === undefined ? undefined : { ...capabilities };
+      const judged = { id: destinationId, version, ok: error === undefined, error, probes, capabilities: facts };
       if (!(await judgeDestination(trx, judged)) || error === undefined || before.verified_at === null) return;
       const data = { destinationId, destinationName: before.name, cause: error };
       await tell(trx, { event: 'destination.broken', tenantId, key: `run ${runId}`, at: await clock(trx), data });
@@ -103,8 +102,11 @@ async function lookAtDestination(
 }
 
 /** A store that overwrites what is there when asked not to cannot keep a backup safe (F30, F44). */
-function weakness({ conditionalWrites }: Capabilities): string | undefined {
-  return conditionalWrites ? undefined : 'The store overwrites an object although it was asked not to.';
+function weakness({ findings, capabilities }: Survey): string | undefined {
+  const bad = findings.find(({ ok }) => !ok);
+  if (bad !== undefined) return `${bad.action}: ${bad.detail}`;
+  if (capabilities?.conditionalWrites === true) return undefined;
+  return 'The store overwrites an object although it was asked not to.';
 }
 
 async function lookOrRefusal<T>(
