@@ -3,9 +3,36 @@ import type { EventData, EventName } from './notice/events.ts';
 /** Conditions that last: each is told once when it begins and once when it is over. All of it is judged here, of facts alone. */
 export interface Alarm<Event extends EventName = EventName> {
   readonly event: Event;
-  /** `schedule <id>`: with the event, what makes it this condition and no other. */
+  /** `schedule <id>`: with the event, what makes it this condition and no other. See `subjectOf`. */
   readonly subject: string;
   readonly data: EventData<Event>;
+}
+
+type Subjects = { readonly [Event in EventName]?: (data: EventData<Event>) => string };
+
+const SUBJECTS: Subjects = {
+  'run.missed': ({ scheduleId }) => `schedule ${scheduleId}`,
+  'verification.failed': ({ databaseId, databaseName, state, backupId }) =>
+    `backups of ${databaseId ?? databaseName}, ${state}: ${backupId}`,
+  'level3.overdue': ({ databaseId }) => `database ${databaseId}`,
+  'size.dropped': ({ databaseId }) => `database ${databaseId}`,
+  'destination.broken': ({ destinationId }) => `destination ${destinationId}`,
+  'database.broken': ({ databaseId }) => `database ${databaseId}`,
+  'key.expiring': ({ apiKeyId }) => `key ${apiKeyId}`,
+  'notice.undelivered': ({ channelId }) => `channel ${channelId}`,
+};
+
+/**
+ * Conditions that have one cause more often than not: the backups of one database that are lost at once. The first of a family
+ * is told for all that follow within the hour, and so is its end.
+ */
+export function familyOf(subject: string): string {
+  return subject.split(': ')[0] ?? subject;
+}
+
+/** What a lasting condition is about; undefined for what happens and is over: a run, a restore, a digest. */
+export function subjectOf<Event extends EventName>(event: Event, data: EventData<Event>): string | undefined {
+  return SUBJECTS[event]?.(data);
 }
 
 interface OfDatabase {
@@ -57,12 +84,12 @@ export interface Sizes extends OfDatabase {
   readonly bytesBefore: number;
 }
 
-export interface BadBackups {
+export interface BadBackup {
   readonly databaseId: string | undefined;
   readonly databaseName: string;
-  readonly destinationId: string;
   readonly state: 'suspect' | 'lost' | 'archived';
-  readonly newestId: string;
+  readonly backupId: string;
+  /** Of the database that are in that state. */
   readonly backups: number;
 }
 
@@ -75,7 +102,7 @@ export interface TenantFacts {
   readonly moving: boolean;
   readonly level3: readonly Level3[];
   readonly sizes: readonly Sizes[];
-  readonly badBackups: readonly BadBackups[];
+  readonly badBackups: readonly BadBackup[];
   readonly brokenDatabases: readonly (OfDatabase & { readonly cause: string })[];
   readonly brokenDestinations: readonly {
     readonly destinationId: string;
@@ -111,27 +138,25 @@ export const KEY_NOTICE_MS = 7 * DAY_MS;
 /** A restore test that is a little late is no alarm. */
 const LEVEL3_GRACE_MS = DAY_MS;
 
-/** Every condition that holds at `now`; at most one for each event and subject. */
+/** Every condition that holds at `now`; at most one for each event and subject, the first. */
 export function judgeAlarms(facts: TenantFacts, now: Date): Alarm[] {
   const alarms: Alarm[] = [
     ...missed(facts, now),
     ...overdue(facts, now),
-    ...facts.sizes
-      .filter(dropped)
-      .map(({ databaseId, ...rest }) => of('size.dropped', `database ${databaseId}`, { databaseId, ...rest })),
+    ...facts.sizes.filter(dropped).map((data) => of('size.dropped', data)),
     ...facts.badBackups.map(bad),
-    ...facts.brokenDatabases.map((data) => of('database.broken', `database ${data.databaseId}`, data)),
-    ...facts.brokenDestinations.map((data) => of('destination.broken', `destination ${data.destinationId}`, data)),
+    ...facts.brokenDatabases.map((data) => of('database.broken', data)),
+    ...facts.brokenDestinations.map((data) => of('destination.broken', data)),
     ...facts.keys
       .filter(({ expiresAt }) => expiresAt > now && expiresAt.getTime() - now.getTime() <= KEY_NOTICE_MS)
-      .map((key) => of('key.expiring', `key ${key.apiKeyId}`, { ...key, expiresAt: key.expiresAt.toISOString() })),
-    ...facts.undelivered.map((data) => of('notice.undelivered', `channel ${data.channelId}`, data)),
+      .map((key) => of('key.expiring', { ...key, expiresAt: key.expiresAt.toISOString() })),
+    ...facts.undelivered.map((data) => of('notice.undelivered', data)),
   ];
   return [...new Map(alarms.reverse().map((alarm) => [nameOf(alarm), alarm])).values()].reverse();
 }
 
-function of<Event extends EventName>(event: Event, subject: string, data: EventData<Event>): Alarm {
-  return { event, subject, data } as Alarm;
+function of<Event extends EventName>(event: Event, data: EventData<Event>): Alarm {
+  return { event, subject: subjectOf(event, data) ?? '', data } as Alarm;
 }
 
 /** More than half of it gone. */
@@ -139,13 +164,8 @@ function dropped({ bytes, bytesBefore }: Sizes): boolean {
   return bytes * 2 < bytesBefore;
 }
 
-function bad({ newestId, databaseId, ...rest }: BadBackups): Alarm {
-  const subject = `backups of ${databaseId ?? rest.databaseName} at ${rest.destinationId}, ${rest.state}`;
-  return of('verification.failed', subject, {
-    ...rest,
-    ...(databaseId === undefined ? {} : { databaseId }),
-    backupId: newestId,
-  });
+function bad({ databaseId, ...rest }: BadBackup): Alarm {
+  return of('verification.failed', { ...rest, ...(databaseId === undefined ? {} : { databaseId }) });
 }
 
 type Missed = EventData<'run.missed'>;
@@ -180,7 +200,7 @@ type MissedFacts = Omit<Missed, keyof OfSchedule | 'slot'> & { readonly slot: Da
 function missedOf(schedule: OfSchedule, { slot, ...rest }: MissedFacts): Alarm {
   const { scheduleId, scheduleName, databaseId, databaseName } = schedule;
   const data = { scheduleId, scheduleName, databaseId, databaseName, slot: slot.toISOString(), ...rest };
-  return of('run.missed', `schedule ${scheduleId}`, data);
+  return of('run.missed', data);
 }
 
 function reasonOf(code: string | undefined): Missed['reason'] {
@@ -196,7 +216,7 @@ function overdue({ level3 }: TenantFacts, now: Date): Alarm[] {
       return now.getTime() > until + LEVEL3_GRACE_MS;
     })
     .map(({ databaseId, databaseName, everyDays, lastAt }) =>
-      of('level3.overdue', `database ${databaseId}`, {
+      of('level3.overdue', {
         databaseId,
         databaseName,
         everyDays,

@@ -27,6 +27,22 @@ export async function openAlarm(trx: TenantTransaction, alarm: NewAlarm): Promis
   return rows.length === 1;
 }
 
+/** Whether an alarm of this family was opened since then. */
+export async function openedSince(
+  trx: TenantTransaction,
+  { event, family, since }: { readonly event: string; readonly family: string; readonly since: Date },
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom('alarms')
+    .select('id')
+    .where('event', '=', event)
+    .where(sql<boolean>`starts_with(subject, ${`${family}: `})`)
+    .where('opened_at', '>', since)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Ends an episode; false when somebody else has. */
 export async function closeAlarm(trx: TenantTransaction, id: string, at: Date): Promise<boolean> {
   const { numUpdatedRows } = await trx

@@ -93,23 +93,27 @@ const sizes = (now: Date) => sql<Rows<'sizes'>>`
     where b.created_at > ${ago(now, 2 * DAY_MS)} and b.state in ('sealed', 'stored', 'good') and d.removed_at is null
     order by d.id, b.snapshot_at desc, b.id) newest where bytes * 2 < "bytesBefore"`;
 
+/** The newest first; how many there are stands in each. */
 const BAD_BACKUPS = sql<Nullable<Rows<'badBackups'>>>`
-  select b.database_id as "databaseId", coalesce(max(d.name), max(b.facts ->> 'databaseName'), 'an unknown database') as "databaseName",
-    b.destination_id as "destinationId", b.state, (array_agg(b.id order by b.snapshot_at desc))[1] as "newestId", count(*)::int as backups
+  select b.database_id as "databaseId", coalesce(d.name, b.facts ->> 'databaseName', 'an unknown database') as "databaseName",
+    b.state, b.id as "backupId", (count(*) over (partition by b.database_id, b.state))::int as backups
   from backups b left join databases d on d.tenant_id = b.tenant_id and d.id = b.database_id
-  where b.state in ('suspect', 'lost', 'archived') group by b.database_id, b.destination_id, b.state
-  order by b.database_id, b.destination_id, b.state`;
+  where b.state in ('suspect', 'lost', 'archived') order by b.snapshot_at desc, b.id limit 5000`;
 
-/** Of what nobody uses nobody needs to hear. */
+/** Of what nobody uses nobody needs to hear, unless they were told already. */
 const BROKEN_DATABASES = sql<Rows<'brokenDatabases'>>`
   select d.id as "databaseId", d.name as "databaseName", coalesce(d.error, 'It could not be verified.') as cause
   from databases d where d.state = 'error' and d.removed_at is null
-    and exists (select from schedules s where s.tenant_id = d.tenant_id and s.database_id = d.id and s.enabled) order by d.id`;
+    and (exists (select from schedules s where s.tenant_id = d.tenant_id and s.database_id = d.id and s.enabled)
+      or exists (select from alarms a where a.event = 'database.broken' and a.subject = 'database ' || d.id and a.closed_at is null))
+  order by d.id`;
 
 const BROKEN_DESTINATIONS = sql<Rows<'brokenDestinations'>>`
   select d.id as "destinationId", d.name as "destinationName", coalesce(d.error, 'It could not be verified.') as cause
   from destinations d where d.state = 'error' and d.removed_at is null
-    and exists (select from schedules s where s.tenant_id = d.tenant_id and d.id = any(s.destination_ids) and s.enabled) order by d.id`;
+    and (exists (select from schedules s where s.tenant_id = d.tenant_id and d.id = any(s.destination_ids) and s.enabled)
+      or exists (select from alarms a where a.event = 'destination.broken' and a.subject = 'destination ' || d.id and a.closed_at is null))
+  order by d.id`;
 
 const keys = (now: Date) => sql<Rows<'keys'>>`
   select id as "apiKeyId", name as "keyName", prefix, expires_at as "expiresAt" from api_keys

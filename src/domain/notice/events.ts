@@ -48,7 +48,6 @@ export const EVENTS = {
   'verification.failed': z.strictObject({
     databaseId: Id.optional(),
     databaseName: z.string(),
-    destinationId: Id.optional(),
     backupId: Id,
     state: z.enum(['suspect', 'lost', 'archived']),
     backups: z.int().default(1),

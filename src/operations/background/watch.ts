@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import type { TenantTransaction } from '../../catalog/catalog.ts';
-import { type AlarmRow, closeAlarm, forgetAlarms, openAlarm, openAlarms } from '../../catalog/repositories/alarms.ts';
-import { tell } from '../../catalog/repositories/notices.ts';
+import { type AlarmRow, closeAlarm, forgetAlarms, openAlarms } from '../../catalog/repositories/alarms.ts';
+import { raise, tell } from '../../catalog/repositories/notices.ts';
 import { forgetNotices } from '../../catalog/repositories/outbox.ts';
 import { watchFacts } from '../../catalog/repositories/watch-facts.ts';
-import { type Alarm, changesOf, endsSilently, judgeAlarms } from '../../domain/alarms.ts';
+import { changesOf, endsSilently, familyOf, judgeAlarms } from '../../domain/alarms.ts';
 import { messageOf } from '../../domain/failure.ts';
 import { EVENT_NAMES, SEVERITIES } from '../../domain/notice/events.ts';
-import { noticeOf } from '../../domain/notice/notice.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { tellDigests } from './digests.ts';
 
@@ -50,36 +48,31 @@ async function watchTenant(trx: TenantTransaction, tenantId: string, now: Date) 
   const holding = judgeAlarms(await watchFacts(trx, now), now);
   const { begin, end } = changesOf(await openAlarms(trx), holding);
   let [opened, closed] = [0, 0];
-  for (const alarm of begin) opened += (await open(trx, { tenantId, alarm, now })) ? 1 : 0;
-  for (const row of end) closed += (await close(trx, row, now)) ? 1 : 0;
+  for (const { event, subject, data } of begin)
+    opened += (await raise(trx, { event, tenantId, key: subject, at: now, data }, subject)).opened ? 1 : 0;
+  const families = new Set<string>();
+  for (const row of end) {
+    const family = `${row.event} ${familyOf(row.subject)}`;
+    closed += (await close(trx, row, { now, silent: families.has(family) })) ? 1 : 0;
+    families.add(family);
+  }
   await tellDigests(trx, tenantId, now);
   await forgetAlarms(trx, new Date(now.getTime() - ALARMS_KEPT_MS));
   await forgetNotices(trx, new Date(now.getTime() - NOTICES_KEPT_MS));
   return { opened, closed };
 }
 
-interface Beginning {
-  readonly tenantId: string;
-  readonly alarm: Alarm;
+interface Ending {
   readonly now: Date;
+  /** Another of its family ends at the same time and is told. */
+  readonly silent: boolean;
 }
 
-async function open(trx: TenantTransaction, { tenantId, alarm, now }: Beginning): Promise<boolean> {
-  const { event, subject, data } = alarm;
-  const id = randomUUID();
-  const happening = { event, tenantId, key: `alarm ${id}`, at: now, data };
-  const { title: about, severity } = noticeOf(happening).payload;
-  if (!(await openAlarm(trx, { tenantId, id, event, subject, about, severity, data, at: now }))) return false;
-  // A channel that takes nothing is not the one to say so.
-  await tell(trx, happening, event === 'notice.undelivered' ? subject.replace('channel ', '') : undefined);
-  return true;
-}
-
-async function close(trx: TenantTransaction, row: AlarmRow, now: Date): Promise<boolean> {
+async function close(trx: TenantTransaction, row: AlarmRow, { now, silent }: Ending): Promise<boolean> {
   if (!(await closeAlarm(trx, row.id, now))) return false;
   const event = EVENT_NAMES.find((name) => name === row.event);
   const severity = SEVERITIES.find((name) => name === row.severity);
-  if (event === undefined || severity === undefined || endsSilently(event)) return true;
+  if (event === undefined || severity === undefined || silent || endsSilently(event)) return true;
   await tell(trx, {
     event: 'alarm.ended',
     tenantId: row.tenant_id,

@@ -75,11 +75,11 @@ const webhook = (fields: object = {}) =>
 const broken = (key: string = randomUUID(), cause = 'It does not answer.') =>
   owner.within((trx) =>
     tell(trx, {
-      event: 'database.broken',
+      event: 'retention.blocked',
       tenantId: owner.tenantId,
       key,
       at: new Date(),
-      data: { databaseId: 'd1', databaseName: 'shop', cause },
+      data: { runId: 'r1', databaseId: 'd1', databaseName: 'shop', code: 'storage_denied', cause },
     }),
   );
 
@@ -103,15 +103,17 @@ describe('a notice', () => {
     const headers = call?.headers as Record<string, string>;
     const verified = new Webhook(channel.signingSecret).verify(call?.body ?? '', headers);
     expect(verified).toMatchObject({
-      type: 'database.broken',
+      type: 'retention.blocked',
       version: 1,
-      severity: 'critical',
-      cause: 'database',
-      title: 'The database shop cannot be backed up',
+      severity: 'warning',
+      cause: 'storage',
+      title: 'Retention is blocked: shop',
       data: { databaseName: 'shop' },
     });
     expect(() => new Webhook(channel.signingSecret).verify(`${call?.body} `, headers)).toThrow();
-    expect(await deliveries(channel.id)).toMatchObject([{ state: 'delivered', attempts: 1, event: 'database.broken' }]);
+    expect(await deliveries(channel.id)).toMatchObject([
+      { state: 'delivered', attempts: 1, event: 'retention.blocked' },
+    ]);
   });
 
   it('reaches people by mail and a chat as text', async () => {
@@ -122,11 +124,9 @@ describe('a notice', () => {
     await deliver();
 
     const [letter] = mails.letters;
-    expect(letter && headerOf(letter, 'Subject')).toBe(
-      '[Database Dump] critical: The database shop cannot be backed up',
-    );
+    expect(letter && headerOf(letter, 'Subject')).toBe('[Database Dump] warning: Retention is blocked: shop');
     const chat = JSON.parse(hooks.calls[0]?.body ?? '{}');
-    expect(chat.text).toContain('*The database shop cannot be backed up*');
+    expect(chat.text).toContain('*Retention is blocked: shop*');
     expect(chat.text).toContain('See &lt;https://evil.example|this&gt; &amp; &lt;!channel&gt;');
   });
 
