@@ -44,6 +44,8 @@ export interface Screen {
   refuse(error: unknown): number;
 }
 
+/** Also of a terminal that does not know its own width. */
+const USUAL_COLUMNS = 80;
 const BAR_EVERY_MS = 100;
 const LINE_EVERY_MS = 30_000;
 
@@ -147,7 +149,7 @@ function barOn(stderr: Streams['stderr']): Meter {
       if (now - drawnAt < BAR_EVERY_MS) return;
       drawnAt = now;
       visible = true;
-      stderr.write(`\r${meter.line((stderr.columns ?? 80) - 1)}\u001b[K`);
+      stderr.write(`\r${meter.line((stderr.columns || USUAL_COLUMNS) - 1)}\u001b[K`);
     },
     above: (text) => {
       clear();

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { FAILURES, Failure, type FailureCode } from '../../src/domain/failure.ts';
 import type { Outcome } from '../screen.ts';
 import type { ServiceSession } from '../service-session.ts';
-import type { Run } from './found.ts';
+import { collected, type Run } from './found.ts';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;
@@ -58,24 +58,26 @@ function isCode(code: string): code is FailureCode {
   return Object.hasOwn(FAILURES, code);
 }
 
-/** How a run ended, for people: each destination's outcome its own. */
-export function runLines(run: Run): string[] {
+/** How a run ended, for people: each destination's outcome its own, by the destination's name. */
+export async function runLines({ client }: Pick<ServiceSession, 'client'>, run: Run): Promise<string[]> {
   const { state, kind, cause, remedy, outcomes } = run;
+  const destinations = outcomes.length === 0 ? [] : await collected(client.each('destinations.list'));
+  const names = new Map(destinations.map(({ id, name }) => [id, name]));
   return [
     `${state === 'succeeded' ? '✔' : '✘'} ${kind.padEnd(10)} ${state}${cause === undefined ? '' : `: ${cause}`}`,
     ...(remedy === undefined ? [] : [`  → ${remedy}`]),
-    ...outcomes.map(outcomeLine),
+    ...outcomes.map((outcome) => outcomeLine(outcome, names.get(outcome.destinationId) ?? outcome.destinationId)),
   ];
 }
 
-function outcomeLine({ ok, destinationId, backupId, code, detail }: Run['outcomes'][number]): string {
-  if (ok) return `  ✔ backup ${backupId ?? ''} in destination ${destinationId}`;
-  return `  ✘ destination ${destinationId}: ${[code, detail].filter((word) => word !== undefined).join(': ')}`;
+function outcomeLine({ ok, backupId, code, detail }: Run['outcomes'][number], destination: string): string {
+  if (ok) return `  ✔ ${destination}: backup ${backupId ?? ''}`.trimEnd();
+  return `  ✘ ${destination}: ${[code, detail].filter((word) => word !== undefined).join(': ')}`;
 }
 
 /** A run that was started: watched to its end, or left to itself. */
 export async function startedOutcome(session: ServiceSession, run: Run, wait: boolean): Promise<Outcome> {
   if (!wait) return { document: run, lines: [run.id], summary: [`Watch it with: dbdump run watch ${run.id}`] };
   const ended = await followRun(session, run.id);
-  return { document: ended, lines: runLines(ended), exit: exitOfRun(ended) };
+  return { document: ended, lines: await runLines(session, ended), exit: exitOfRun(ended) };
 }

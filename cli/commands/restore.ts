@@ -83,7 +83,7 @@ async function watched(session: ServiceSession, { id, runId }: { id: string; run
   return {
     document: { ...restore, run },
     lines: [
-      ...runLines(run),
+      ...(await runLines(session, run)),
       ...into,
       ...kept,
       ...wrong.map(({ name, expected, found }) => `  ✘ ${name}: ${found ?? 'no'} rows, ${expected ?? 'none'} expected`),

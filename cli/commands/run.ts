@@ -50,7 +50,7 @@ export const runWatch: Work = ([reference = ''], options) =>
       if (last !== undefined) session.screen.emit(last);
       last = now;
     });
-    return { document: run, lines: runLines(run), exit: exitOfRun(run) };
+    return { document: run, lines: await runLines(session, run), exit: exitOfRun(run) };
   });
 
 export const runCancel: Work = ([reference = ''], options) =>

@@ -75,8 +75,11 @@ describe('dbdump run watch', () => {
 
   it('of a run that was partly good names the destination that was not, and exits by its code', async () => {
     const id = await newRun();
+    const added = await served.json(['destination', 'add', 'disk', 'file:///srv/x', '--no-wait']);
+    expect(added.code).toBe(0);
+    const [{ id: disk }] = (await served.json(['destination', 'list'])).document.items;
     const outcomes = [
-      { destinationId: randomUUID(), ok: true, backupId: randomUUID() },
+      { destinationId: disk, ok: true, backupId: randomUUID() },
       { destinationId: randomUUID(), ok: false, code: 'storage_denied', detail: 'PutObject was denied.' },
     ];
     await set(id, `state = 'partly', finished_at = now(), outcomes = '${JSON.stringify(outcomes)}'`);
@@ -84,8 +87,8 @@ describe('dbdump run watch', () => {
     const { code, stdout } = await served.run(['run', 'watch', id], { env: env() });
 
     expect(code).toBe(FAILURES.storage_denied.exit);
-    expect(stdout).toContain(`✘ destination ${outcomes[1]?.destinationId}: storage_denied: PutObject was denied.`);
-    expect(stdout).toContain(`✔ backup ${outcomes[0]?.backupId}`);
+    expect(stdout).toContain(`✘ ${outcomes[1]?.destinationId}: storage_denied: PutObject was denied.`);
+    expect(stdout).toContain(`✔ disk: backup ${outcomes[0]?.backupId}`);
   });
 
   it('ends at Ctrl-C and leaves the run alone', async () => {
