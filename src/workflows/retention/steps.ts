@@ -1,5 +1,6 @@
 import { retentionScopes } from '../../catalog/repositories/backup-deletion.ts';
 import { finishRun, renewLease, requireLease } from '../../catalog/repositories/run-lease.ts';
+import { policiesOf } from '../../catalog/repositories/schedules.ts';
 import { RetentionRun } from '../../contract/resources/stored.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { claim } from '../claim.ts';
@@ -23,9 +24,10 @@ async function retention(runtime: Needs, input: Claimed): Promise<Claimed> {
     return { request: wanted, scopes: (await retentionScopes(trx)).filter((scope) => isWanted(scope, wanted)) };
   });
   let marked = 0;
-  const { retention: rules = {}, zone } = request;
-  for (const scope of scopes)
-    marked += (await applyRetention(runtime, { tenantId, runId, ...scope, retention: rules, zone })).length;
+  for (const scope of scopes) {
+    const rules = await rulesOf(runtime, { tenantId, scope, request });
+    if (rules !== undefined) marked += (await applyRetention(runtime, { tenantId, runId, ...scope, ...rules })).length;
+  }
   const { removed, blocked } = await removeMarked(runtime, { tenantId, runId });
   const [first] = blocked;
   const report = { marked, removed, blocked: blocked.length };
@@ -35,6 +37,19 @@ async function retention(runtime: Needs, input: Claimed): Promise<Claimed> {
     await concludeRun(trx, await finishRun(trx, ref, { ...end, backupId: undefined, report }));
   });
   return input;
+}
+
+interface Wish {
+  readonly tenantId: string;
+  readonly scope: Scope;
+  readonly request: RetentionRun;
+}
+
+/** The run's own rules, else those of a schedule that writes there; the others have their say where backups are judged. */
+async function rulesOf({ catalog }: Pick<Needs, 'catalog'>, { tenantId, scope, request }: Wish) {
+  if (request.retention !== undefined) return { retention: request.retention, zone: request.zone };
+  const [first] = await catalog.withTenant(tenantId, (trx) => policiesOf(trx, scope));
+  return first;
 }
 
 interface Scope {
