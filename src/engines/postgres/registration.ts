@@ -7,7 +7,8 @@ export const registration: EngineRegistration = {
   tools: ['pg_dump', 'pg_restore', 'pg_dumpall', 'psql'],
   guide: `-- As a superuser, once on the server. Choose a long random password.
 CREATE ROLE backup LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '...';
--- Everything there is and will be may be read, nothing written.
+-- Everything there is and will be may be read, nothing written. That includes the hashes of passwords in pg_authid: guard
+-- this login as you would an administrator's.
 GRANT pg_read_all_data TO backup;
 -- Large objects that belong to others.
 ALTER ROLE backup SET lo_compat_privileges = on;
