@@ -8,6 +8,7 @@ import type { HttpResult } from '../lambdas/middleware/event.ts';
 import { bodyTooLarge } from '../lambdas/middleware/json-body.ts';
 import { problemResponse } from '../lambdas/middleware/problem.ts';
 import { Failure, messageOf } from '../src/domain/failure.ts';
+import type { DownloadHandler } from './downloads.ts';
 import { PAGE_HEADERS, pageAt } from './pages.ts';
 
 export interface HttpServerOptions {
@@ -15,6 +16,8 @@ export interface HttpServerOptions {
   /** 127.0.0.1 unless the operator says otherwise. */
   readonly host?: string;
   readonly handler: ApiHandler;
+  /** Asked first: true where it has answered. */
+  readonly downloads?: DownloadHandler;
 }
 
 export interface HttpServer {
@@ -35,11 +38,12 @@ const MOST_BODY_BYTES = 1024 * 1024;
 const GRACE_MS = 10_000;
 
 /** Makes of each request the event that the gateway would make of it; the same handlers answer both. */
-export async function startHttpServer({ port, host = '127.0.0.1', handler }: HttpServerOptions): Promise<HttpServer> {
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { port, host = '127.0.0.1' } = options;
   let stopping = false;
   const server = createServer(LIMITS, (request, response) => {
     if (stopping) response.setHeader('Connection', 'close');
-    void serve(request, response, handler);
+    void serve(request, response, options);
   });
   server.maxConnections = MOST_CONNECTIONS;
   server.on('clientError', refuseUnreadable);
@@ -73,8 +77,13 @@ async function close(server: Server, graceMs: number): Promise<void> {
   clearTimeout(cut);
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse, handler: ApiHandler): Promise<void> {
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { handler, downloads }: HttpServerOptions,
+): Promise<void> {
   try {
+    if (await downloads?.(request, response)) return;
     const body = await readBody(request);
     const page = request.method === 'GET' ? pageAt(request.url ?? '') : undefined;
     if (page !== undefined) {
