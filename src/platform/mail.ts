@@ -19,6 +19,7 @@ const IDLE_MS = 15_000;
 
 /** Sends by SMTP, with a connection for each message. A server that takes one recipient and not another has not taken it. */
 export function mailer(server: MailServer): Notices['email'] {
+  requireTls(server);
   return async (message) => {
     const { createTransport } = await import('nodemailer');
     const transport = createTransport({
@@ -48,6 +49,16 @@ export function mailer(server: MailServer): Notices['email'] {
       transport.close();
     }
   };
+}
+
+const OWN_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1', '[::1]'];
+
+/** Notices and the password go over no network as they are. */
+function requireTls({ security, host }: MailServer): void {
+  if (security !== 'none' || OWN_NAMES.includes(host)) return;
+  throw new Failure('usage', `Mail to ${host} would not be encrypted.`, {
+    remedy: 'Leave out the wish for no security: only a mail server on this machine is spoken to in the clear.',
+  });
 }
 
 function letter({ from }: MailServer, { id, to, subject, text }: Message) {

@@ -67,6 +67,12 @@ describe('mail', () => {
     expect(clear.sink.letters).toEqual([]);
   });
 
+  it('is not sent in the clear to any machine but this one', () => {
+    const server = { port: 25, login: undefined, from: 'a@example.org' };
+
+    expect(() => mailer({ ...server, host: 'mail.example.org', security: 'none' })).toThrow('would not be encrypted');
+  });
+
   it('does not go to a server whose certificate nobody vouches for', async () => {
     const { sink, send } = await sinkAnd({ tls: 'at once' }, { tls: {} });
 
