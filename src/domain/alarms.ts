@@ -8,9 +8,18 @@ export interface Alarm<Event extends EventName = EventName> {
   readonly data: EventData<Event>;
 }
 
-type Subjects = { readonly [Event in EventName]?: (data: EventData<Event>) => string };
+/** What lasts until it is put right. */
+type Lasting =
+  | 'run.missed'
+  | 'verification.failed'
+  | 'level3.overdue'
+  | 'size.dropped'
+  | 'destination.broken'
+  | 'database.broken'
+  | 'key.expiring'
+  | 'notice.undelivered';
 
-const SUBJECTS: Subjects = {
+const SUBJECTS: { readonly [Event in Lasting]: (data: EventData<Event>) => string } = {
   'run.missed': ({ scheduleId }) => `schedule ${scheduleId}`,
   'verification.failed': ({ databaseId, databaseName, state, backupId }) =>
     `backups of ${databaseId ?? databaseName}, ${state}: ${backupId}`,
@@ -27,12 +36,15 @@ const SUBJECTS: Subjects = {
  * is told for all that follow within the hour, and so is its end.
  */
 export function familyOf(subject: string): string {
-  return subject.split(': ')[0] ?? subject;
+  // The last colon is ours; a name may have some of its own.
+  return subject.replace(/: [^:]*$/, '');
 }
+
+const SUBJECT_OF: { readonly [Event in EventName]?: (data: EventData<Event>) => string } = SUBJECTS;
 
 /** What a lasting condition is about; undefined for what happens and is over: a run, a restore, a digest. */
 export function subjectOf<Event extends EventName>(event: Event, data: EventData<Event>): string | undefined {
-  return SUBJECTS[event]?.(data);
+  return SUBJECT_OF[event]?.(data);
 }
 
 interface OfDatabase {
@@ -155,8 +167,8 @@ export function judgeAlarms(facts: TenantFacts, now: Date): Alarm[] {
   return [...new Map(alarms.reverse().map((alarm) => [nameOf(alarm), alarm])).values()].reverse();
 }
 
-function of<Event extends EventName>(event: Event, data: EventData<Event>): Alarm {
-  return { event, subject: subjectOf(event, data) ?? '', data } as Alarm;
+function of<Event extends Lasting>(event: Event, data: EventData<Event>): Alarm {
+  return { event, subject: SUBJECTS[event](data), data } as Alarm;
 }
 
 /** More than half of it gone. */
