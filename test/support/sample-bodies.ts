@@ -32,7 +32,11 @@ export function sampleBodies({
     'destinations.create': {
       kind: 's3',
       name: `bucket ${tag}`,
-      s3: { bucket: `bucket-${tag}`, region: 'eu-central-1', writeRoleArn: 'arn:aws:iam::123456789012:role/write' },
+      s3: {
+        bucket: `bucket-${tag}`,
+        region: 'eu-central-1',
+        writeRoleArn: `arn:aws:iam::123456789012:role/write-${tag}`,
+      },
     },
     'destinations.update': { name: `bucket ${tag}` },
     'databases.create': database,
