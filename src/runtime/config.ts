@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -90,6 +91,9 @@ const Service = z.object({
   PUBLIC_URL: Text.pipe(z.url({ protocol: /^https?$/ }).optional()),
   ALLOWED_RANGES: Text,
   CREDENTIAL_COMMANDS: Text,
+  SMTP_URL: Text.pipe(z.url({ protocol: /^smtps?$/ }).optional()),
+  SMTP_FROM: Text,
+  SMTP_PASSWORD_FILE: Text,
   OIDC_ISSUER: Text.pipe(z.url({ protocol: /^https$/ }).optional()),
   OIDC_AUDIENCE: Text,
   OIDC_SCOPE: Text,
@@ -105,7 +109,18 @@ export interface ServiceConfig {
   readonly allowedRanges: readonly string[];
   /** Absolute paths of programs that may give credentials, separated by commas. */
   readonly credentialCommands: readonly string[];
+  /** The mail server for notices, and the sender they name. */
+  readonly mail: MailConfig | undefined;
   readonly oidc: { readonly issuer: string; readonly audience: string; readonly scope: string } | undefined;
+}
+
+export interface MailConfig {
+  readonly host: string;
+  readonly port: number;
+  /** `smtps:` is TLS from the first byte, `smtp:` STARTTLS; none only where the server is this machine. */
+  readonly security: 'tls' | 'starttls' | 'none';
+  readonly login: { readonly user: string; readonly password: Secret } | undefined;
+  readonly from: string;
 }
 
 export function readServiceConfig(environment: NodeJS.ProcessEnv = process.env): ServiceConfig {
@@ -119,6 +134,7 @@ export function readServiceConfig(environment: NodeJS.ProcessEnv = process.env):
     publicUrl: rest.PUBLIC_URL,
     allowedRanges: listIn(rest.ALLOWED_RANGES),
     credentialCommands: listIn(rest.CREDENTIAL_COMMANDS),
+    mail: mailOf(rest),
     oidc: issuer && audience && scope ? { issuer, audience, scope } : undefined,
   };
 }
@@ -134,6 +150,28 @@ function catalogOf(given: Omit<z.infer<typeof Service>, 'OIDC_ISSUER'>): Service
   throw unusable(app === undefined ? 'CATALOG_URL' : owner === undefined ? 'CATALOG_OWNER_URL' : 'CATALOG_QUEUE_URL');
 }
 
+const MAIL_PORTS = { tls: 465, starttls: 587, none: 25 } as const;
+
+/** `smtps://user@host`, the password in a file or in the URL. */
+function mailOf(given: Omit<z.infer<typeof Service>, 'OIDC_ISSUER'>): MailConfig | undefined {
+  const { SMTP_URL: address, SMTP_FROM: from, SMTP_PASSWORD_FILE: file } = given;
+  if (address === undefined) return undefined;
+  if (from === undefined) throw unusable('SMTP_FROM');
+  const url = new URL(address);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const user = decodeURIComponent(url.username);
+  const password = file === undefined ? decodeURIComponent(url.password) : readFileSync(file, 'utf8').trim();
+  const plain = ['127.0.0.1', '::1', 'localhost'].includes(host) && url.searchParams.get('tls') === 'none';
+  const security = url.protocol === 'smtps:' ? 'tls' : plain ? 'none' : 'starttls';
+  return {
+    host,
+    port: url.port === '' ? MAIL_PORTS[security] : Number(url.port),
+    security,
+    login: user === '' ? undefined : { user, password: new Secret(password) },
+    from,
+  };
+}
+
 /** Everything that this process was given, for a process of ours that takes a part of its work: it is as trusted as we are. */
 export function ownEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
   return Object.fromEntries(
@@ -144,6 +182,6 @@ export function ownEnvironment(environment: NodeJS.ProcessEnv = process.env): Re
 function unusable(name: string): Failure {
   return new Failure('usage', `The variable ${name} cannot be used as it is.`, {
     remedy:
-      'Set CATALOG_URL with CATALOG_OWNER_URL and CATALOG_QUEUE_URL, and OIDC_ISSUER with OIDC_AUDIENCE and OIDC_SCOPE, or none of them.',
+      'Set CATALOG_URL with CATALOG_OWNER_URL and CATALOG_QUEUE_URL, OIDC_ISSUER with OIDC_AUDIENCE and OIDC_SCOPE, SMTP_URL with SMTP_FROM, or none of them.',
   });
 }
