@@ -39,7 +39,7 @@ export async function startService({ local, server, port, checkout }: ServiceOpt
   try {
     const service = await openLocalService({ local, server, version: versionOf(checkout), listenUrl: url });
     const runner = await startJobRunner({ ...service, ...workers() });
-    service.launchWith(runner.launcher);
+    const background = service.begin(runner.launcher);
     handler = handlerOf(service, http.port);
     return {
       url,
@@ -47,6 +47,7 @@ export async function startService({ local, server, port, checkout }: ServiceOpt
       signInLink: () => service.signInLink(),
       stop: async () => {
         await http.stop();
+        await background.stop();
         await runner.stop();
         await service.close();
       },

@@ -6,6 +6,7 @@ import { watchTenants } from '../operations/background/watch.ts';
 import { startTicker } from '../platform/local/ticker.ts';
 import { startLocalTimetable } from '../platform/local/timetable.ts';
 import type { Timetable } from '../platform/platform.ts';
+import { queueUpkeep } from '../workflows/upkeep.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface Background {
@@ -18,6 +19,8 @@ export interface Background {
 const OUTBOX_MS = 2000;
 /** A slot without a run is told within two minutes: NO_RUN_MS and one look (T8). */
 const WATCH_MS = 25_000;
+/** Each tenant's daily work is queued in the quarter of an hour in which it is due. */
+const UPKEEP_MS = 15 * 60_000;
 
 /** Everything that happens by the clock: slots, notices, and the watch over what does not happen. Each has a timer of its own. */
 export function startBackground(runtime: Runtime): Background {
@@ -41,10 +44,18 @@ export function startBackground(runtime: Runtime): Background {
       return undefined;
     },
   });
+  const upkeep = startTicker({
+    longestMs: UPKEEP_MS,
+    onError: failed('the daily work'),
+    look: async () => {
+      await queueUpkeep(runtime);
+      return undefined;
+    },
+  });
   return {
     timetable,
     stop: async () => {
-      await Promise.all([timetable.stop(), outbox.stop(), watch.stop()]);
+      await Promise.all([timetable.stop(), outbox.stop(), watch.stop(), upkeep.stop()]);
     },
   };
 }

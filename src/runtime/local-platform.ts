@@ -1,28 +1,50 @@
 import { join } from 'node:path';
 import { Failure } from '../domain/failure.ts';
 import { handLoan } from '../platform/local/loans.ts';
-import type { Launcher, Vault } from '../platform/platform.ts';
+import type { Launcher, Timetable, Vault } from '../platform/platform.ts';
 import { makeRunner } from '../process/child.ts';
 import type { TaskInput } from '../workflows/task.ts';
 import { ownEnvironment } from './config.ts';
 import type { Workshop } from './workshop.ts';
 
-/** A launcher for whom somebody else starts the runs, once that is there; until then a start is left to the sweep. */
-export function lateLauncher(): { readonly launcher: Launcher; bind(to: Launcher): void } {
-  let bound: Launcher | undefined;
-  const there = () => {
-    if (bound !== undefined) return bound;
-    throw new Failure('not_ready', 'Nothing is started yet.', { remedy: 'It waits in the queue until then.' });
-  };
+/** What is started last, and asked for from the beginning on. */
+interface Late<T> {
+  /** A Failure `not_ready` before `bind`. */
+  there(): T;
+  bind(to: T): void;
+}
+
+function late<T>(): Late<T> {
+  let bound: T | undefined;
   return {
-    launcher: {
-      start: async (workflow, run) => there().start(workflow, run),
-      cancel: async (run) => there().cancel(run),
+    there: () => {
+      if (bound !== undefined) return bound;
+      throw new Failure('not_ready', 'Nothing is started yet.', { remedy: 'It waits in the catalog until then.' });
     },
     bind: (to) => {
       bound = to;
     },
   };
+}
+
+/** A launcher whose starts are left to the sweep until there is somebody who starts runs. */
+export function lateLauncher(): { readonly launcher: Launcher; bind(to: Launcher): void } {
+  const { there, bind } = late<Launcher>();
+  const launcher: Launcher = {
+    start: async (workflow, run) => there().start(workflow, run),
+    cancel: async (run) => there().cancel(run),
+  };
+  return { launcher, bind };
+}
+
+/** A timetable that finds by itself, once it is there, what was put into the catalog before. */
+export function lateTimetable(): { readonly timetable: Timetable; bind(to: Timetable): void } {
+  const { there, bind } = late<Timetable>();
+  const timetable: Timetable = {
+    put: async (entry) => there().put(entry),
+    remove: async (entry) => there().remove(entry),
+  };
+  return { timetable, bind };
 }
 
 /** How a task's process ended. */

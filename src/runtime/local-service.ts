@@ -22,9 +22,11 @@ import { openClientDatabase } from './client-database.ts';
 import { clientStoreSurvey, clientStores } from './client-store.ts';
 import { readServiceConfig, type ServiceConfig } from './config.ts';
 import type { Local } from './local.ts';
+import { type Background, startBackground } from './local-background.ts';
 import { localBenches } from './local-bench.ts';
 import { openLocalCatalog } from './local-catalog.ts';
-import { lateLauncher, type TaskStarter, taskStarter } from './local-platform.ts';
+import { localNotices } from './local-notices.ts';
+import { lateLauncher, lateTimetable, type TaskStarter, taskStarter } from './local-platform.ts';
 import { localStores } from './local-stores.ts';
 import { openVault } from './local-vault.ts';
 import type { Runtime } from './runtime.ts';
@@ -46,8 +48,8 @@ export interface LocalService {
   /** The catalog is this machine's own: no other service works on its runs. */
   readonly alone: boolean;
   readonly tasks: TaskStarter;
-  /** Says who starts runs from now on. */
-  launchWith(launcher: Launcher): void;
+  /** Says who starts runs from now on, and begins with everything that goes on by itself; to be stopped before that one is. */
+  begin(launcher: Launcher): Pick<Background, 'stop'>;
   readonly verifier: Verifier;
   /** Holds an API key of the owner (0600). */
   readonly keyFile: string;
@@ -99,7 +101,8 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
   const vault = await openVault({ dataFolder, commands: config.credentialCommands, runner, loans: openLoans() });
   const stores = localStores(catalog, { dataFolder, config });
   const resolver = systemResolver();
-  const late = lateLauncher();
+  const runs = lateLauncher();
+  const slots = lateTimetable();
   const runtime: Runtime = {
     ...notOnThisMachine(),
     catalog,
@@ -107,7 +110,9 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
     engines,
     vault,
     resolver,
-    launcher: late.launcher,
+    launcher: runs.launcher,
+    timetable: slots.timetable,
+    notices: localNotices(config, resolver),
     tools: workshop.tools,
     signer,
     trusted: await rescue.trusted(),
@@ -129,7 +134,13 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
     now: () => new Date(),
   };
   const tasks = taskStarter({ dataFolder: local.dataFolder, workshop }, vault);
-  return { runtime, tasks, launchWith: late.bind };
+  const begin = (launcher: Launcher) => {
+    runs.bind(launcher);
+    const background = startBackground(runtime);
+    slots.bind(background.timetable);
+    return background;
+  };
+  return { runtime, tasks, begin };
 }
 
 /** What is not part of this release: whoever asks for it is told so. */
@@ -140,11 +151,7 @@ function notOnThisMachine() {
         remedy: 'Run it with: npx dbdump rescue --help',
       }),
     );
-  return {
-    timetable: { put: refuse, remove: refuse },
-    notices: { email: refuse, webhook: refuse },
-    downloads: { link: refuse },
-  };
+  return { downloads: { link: refuse } };
 }
 
 async function issuersOf(local: Local, config: ServiceConfig, runtime: Runtime): Promise<Issuer[]> {

@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeWith } from '../support/need-programs.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
@@ -13,7 +16,10 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a backup by the service
   // biome-ignore lint/suspicious/noExplicitAny: as the service answered
   let goodRun: any;
 
+  let sink: Sink;
+
   beforeAll(async () => {
+    sink = await openSink();
     [service, server] = await Promise.all([prepareService(), startPostgres()]);
     await service.start();
     await server.sql('postgres', 'create database shop');
@@ -45,6 +51,7 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a backup by the service
   afterAll(async () => {
     await service?.remove();
     await server?.stop();
+    sink?.close();
   });
 
   it('verifies the destination and the database by looking at them', async () => {
@@ -116,13 +123,35 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a backup by the service
     expect(items).toHaveLength(1);
     const file = join(service.folder, 'password');
     const before = readFileSync(file, 'utf8');
+    const target = { kind: 'webhook', url: `http://127.0.0.1:${sink.port}/alarms` };
+    await service.api('POST', '/v1/channels', { name: 'alarms', target });
     writeFileSync(file, 'wrong\n');
     const started = await service.api('POST', '/v1/backups', { databaseId, destinationIds: [destinationId] });
     const run = await service.ended(started.id);
     writeFileSync(file, before);
     expect(run).toMatchObject({ state: 'failed', attempt: 1, code: 'authentication_failed' });
     expect(run.cause).toMatch(/password/);
+    await service.until(async () => sink.bodies.length > 0);
+    const [alarm] = sink.bodies.map((body) => JSON.parse(body));
+    expect(alarm).toMatchObject({ type: 'run.failed', severity: 'critical', cause: 'database' });
+    expect(alarm.data).toMatchObject({ runId: run.id, code: 'authentication_failed', inARow: 1 });
   });
+
+  it('tells that backups work again, and takes no day off: schedules fire in their minute', async () => {
+    const schedule = await service.api('POST', '/v1/schedules', {
+      ...{ name: 'minutely', databaseId, destinationIds: [destinationId], cron: '* * * * *', zone: 'UTC' },
+      retention: { keepLast: 3 },
+    });
+    let run: { id: string; trigger: string } | undefined;
+    await service.until(async () => {
+      const { items } = await service.api('GET', '/v1/runs?kind=backup');
+      run = items.find(({ scheduleId }: { scheduleId: string }) => scheduleId === schedule.id);
+      return run !== undefined;
+    }, 75_000);
+    await service.api('POST', `/v1/schedules/${schedule.id}:pause`);
+    expect(await service.ended(run?.id ?? '')).toMatchObject({ state: 'succeeded', trigger: 'schedule' });
+    await service.until(async () => sink.bodies.some((body) => JSON.parse(body).type === 'run.recovered'));
+  }, 120_000);
 
   it('cancels a run that is at work, and leaves nothing behind', async () => {
     await server.sql(
@@ -156,3 +185,20 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a backup by the service
     expect(actions).toEqual(expect.arrayContaining(['runs.succeeded', 'runs.failed', 'runs.cancelled']));
   });
 });
+
+interface Sink {
+  readonly port: number;
+  readonly bodies: readonly string[];
+  close(): void;
+}
+
+/** Takes every webhook and says so. */
+async function openSink(): Promise<Sink> {
+  const bodies: string[] = [];
+  const server = createServer(async (request, response) => {
+    bodies.push(await text(request));
+    response.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { port: (server.address() as AddressInfo).port, bodies, close: () => server.close() };
+}
