@@ -5,6 +5,8 @@ import { backupDefinition } from './backup/definition.ts';
 import { backupSteps } from './backup/steps.ts';
 import { probeDefinition } from './probe/definition.ts';
 import { probeSteps } from './probe/steps.ts';
+import { reconcileDefinition } from './reconcile/definition.ts';
+import { reconcileSteps } from './reconcile/steps.ts';
 import { restoreDefinition } from './restore/definition.ts';
 import { restoreSteps } from './restore/steps.ts';
 import { retentionDefinition } from './retention/definition.ts';
@@ -29,6 +31,7 @@ export const WORKFLOWS: Readonly<Partial<Record<RunKind, Workflow>>> = {
   verify: { definition: verifyDefinition, steps: verifySteps },
   probe: { definition: probeDefinition, steps: probeSteps },
   retention: { definition: retentionDefinition, steps: retentionSteps },
+  reconcile: { definition: reconcileDefinition, steps: reconcileSteps },
 };
 
 /** The workflow of a run; undefined for a run that is unknown, or of a kind that nothing here does. */
