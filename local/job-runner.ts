@@ -80,8 +80,11 @@ async function workOn(options: JobRunnerOptions, { queue, active }: Shared, run:
   try {
     const workflow = await workflowOf(runtime, run, workflows);
     if (workflow === undefined) return;
-    const ending = await runAttempt(workflow.definition, run, doorOf(options, workflow, tasks));
-    if (!ending.over) await queue.put(run, pace(ending.waitSeconds));
+    const used: RunningTask[] = [];
+    const ending = await runAttempt(workflow.definition, run, doorOf(options, workflow, { now: tasks, used }));
+    if (ending.over) return;
+    for (const task of used) await task.lendAgain?.();
+    await queue.put(run, pace(ending.waitSeconds));
   } catch (error) {
     // The row stays as it is; the sweep comes back to it.
     runtime.log('error', { runId: run.runId, cause: messageOf(error), error }, 'a run could not be worked on');
@@ -90,7 +93,13 @@ async function workOn(options: JobRunnerOptions, { queue, active }: Shared, run:
   }
 }
 
-function doorOf({ runtime, tasks }: JobRunnerOptions, { steps }: Workflow, running: Set<RunningTask>): StepDoor {
+/** Tasks of one attempt. */
+interface AttemptTasks {
+  readonly now: Set<RunningTask>;
+  readonly used: RunningTask[];
+}
+
+function doorOf({ runtime, tasks }: JobRunnerOptions, { steps }: Workflow, running: AttemptTasks): StepDoor {
   return {
     run: (step, input, signal) => {
       if (step.place === 'task') return runTask({ runtime, tasks, running, name: step.name }, input as Claimed, signal);
@@ -104,7 +113,7 @@ function doorOf({ runtime, tasks }: JobRunnerOptions, { steps }: Workflow, runni
 interface TaskPlace {
   readonly runtime: Runtime;
   readonly tasks: TaskStarter;
-  readonly running: Set<RunningTask>;
+  readonly running: AttemptTasks;
   readonly name: string;
 }
 
@@ -119,14 +128,15 @@ async function runTask(
     input: { tenantId, runId, lease, attempt, timeoutSeconds },
     onLine: watch.onLine,
   });
-  running.add(task);
+  running.now.add(task);
+  running.used.push(task);
   signal.addEventListener('abort', () => task.stop(), { once: true });
   try {
     const { code, stderr } = await task.ended;
     await watch.end();
     if (code !== 0) throw taskFailure({ code, stderr, last: watch.last() });
   } finally {
-    running.delete(task);
+    running.now.delete(task);
   }
 }
 

@@ -59,6 +59,8 @@ export interface RunningTask {
   readonly ended: Promise<TaskEnd>;
   /** SIGTERM, and SIGKILL for one that does not tidy up in time. */
   stop(): void;
+  /** Lends the password that was given with the run once more, for its next attempt. */
+  lendAgain?(): Promise<void>;
 }
 
 export interface TaskWish {
@@ -79,7 +81,7 @@ const MOST_LINE = 64 * 1024;
 /** Tasks as children of this process, which find everything in the data folder. */
 export function taskStarter(
   { dataFolder, workshop }: { readonly dataFolder: string; readonly workshop: Workshop },
-  vault: Pick<Vault, 'take'>,
+  vault: Pick<Vault, 'take' | 'lend'>,
 ): TaskStarter {
   const { folder, setpriv } = workshop.runner.place;
   const runner = makeRunner({ folder, user: undefined, setpriv, stdbuf: undefined });
@@ -96,7 +98,11 @@ export function taskStarter(
       );
       child.stdout?.on('data', lines(onLine));
       if (child.stdin !== null) await handLoan(child.stdin, loan);
-      return { ended: child.ended.then(({ code, stderr }) => ({ code, stderr })), stop: () => child.kill() };
+      return {
+        ended: child.ended.then(({ code, stderr }) => ({ code, stderr })),
+        stop: () => child.kill(),
+        lendAgain: async () => (loan === undefined ? undefined : vault.lend(input.runId, loan)),
+      };
     },
   };
 }
