@@ -208,6 +208,8 @@ export interface EngineRegistration {
   readonly login: 'user-and-password' | 'user' | 'both-or-neither';
   /** Modes its programs can keep; the best one first. */
   readonly tls: readonly TlsMode[];
+  /** Those of them that its programs keep when they dial another address than the name's own, as through a tunnel; left out: all. */
+  readonly tunnelTls?: readonly TlsMode[];
   /** Programs of this machine that it uses, of whichever flavour the server is. */
   readonly tools: readonly string[];
   /** Statements that make a backup user with the least rights. */

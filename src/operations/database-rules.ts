@@ -54,9 +54,16 @@ function checkLogin({ user, credential }: DatabaseSettings, { label, registratio
     refuse(`${label} needs a password.`, 'Say with credential where it comes from.');
 }
 
-function checkTls({ tls, environment, credential }: DatabaseSettings, { label, registration }: Engine): void {
+function checkTls({ tls, environment, credential, tunnel }: DatabaseSettings, { label, registration }: Engine): void {
   if (!registration.tls.includes(tls.mode))
     refuse(`${label} cannot keep the TLS mode ${tls.mode}.`, `Use one of: ${registration.tls.join(', ')}.`);
+  const { tunnelTls = registration.tls } = registration;
+  if (tunnel !== undefined && !tunnelTls.includes(tls.mode)) {
+    refuse(
+      `The programs of ${label} cannot keep the TLS mode ${tls.mode} through a tunnel.`,
+      `Use one of: ${tunnelTls.join(', ')}; the bastion’s pinned key proves the way up to it.`,
+    );
+  }
   if (tls.mode !== 'disable') return;
   if (environment === 'production') {
     throw new Failure('tls_refused', 'A production database is not read without TLS.', {

@@ -4,6 +4,8 @@ import type { EngineRegistration } from '../engine.ts';
 export const registration: EngineRegistration = {
   login: 'both-or-neither',
   tls: ['verify-full', 'require', 'disable'],
+  // One name serves its programs for dialling and for TLS.
+  tunnelTls: ['require', 'disable'],
   tools: ['mongodump', 'mongorestore'],
   guide: `// In mongosh, as an administrator. passwordPrompt() asks for the password, so that it is in no history.
 db.getSiblingDB("admin").createUser({

@@ -4,6 +4,8 @@ import type { EngineRegistration } from '../engine.ts';
 export const registration: EngineRegistration = {
   login: 'user',
   tls: ['verify-full', 'verify-ca', 'require', 'disable'],
+  // One name serves its programs for dialling and for TLS.
+  tunnelTls: ['require', 'disable'],
   tools: ['mariadb-dump', 'mariadb', 'mysqldump', 'mysql'],
   guide: `-- As an administrator. Choose a long random password, and the host the dumps come from instead of %.
 CREATE USER 'backup'@'%' IDENTIFIED BY '...' REQUIRE SSL;
