@@ -154,11 +154,20 @@ export function latestRuns(
     .map((at) => new Date(at));
 }
 
-/** The pattern in words, as the console and the CLI show it. */
+/** The pattern in words, as the console and the CLI show it; one that nobody has words for is shown as it is. */
 export function inWords({ pattern, zone }: CronRule): string {
   checkRule({ pattern, zone });
-  const words = cronstrue.toString(pattern, { use24HourTimeFormat: true, verbose: true });
-  return `${words} (${zone})`;
+  const plain = pattern.trim().replaceAll(/\s+/g, ' ');
+  return `${wordsOf(plain) ?? plain} (${zone})`;
+}
+
+function wordsOf(pattern: string): string | undefined {
+  try {
+    return cronstrue.toString(pattern, { use24HourTimeFormat: true, verbose: true });
+  } catch {
+    // It reads fewer patterns than those that run.
+    return undefined;
+  }
 }
 
 export type Preset = 'hourly' | 'daily' | 'weekly' | 'monthly';
