@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../src/domain/failure.ts';
 import { ManifestBody, ReportBody, SignatureBlock } from '../src/domain/manifest.ts';
+import { EVENTS } from '../src/domain/notice/events.ts';
 import { commandsText } from './cli-page.ts';
 
 const DOCS = join(import.meta.dirname, '..', 'docs');
@@ -124,11 +125,27 @@ function cliPage(current: string): string {
   return `${prose}${MARK}\n\n${commandsText()}`;
 }
 
+/** docs/webhooks.md: its prose as it stands, then the JSON Schema of every kind of notice. */
+function webhooksPage(current: string): string {
+  const prose = current.split(MARK)[0] ?? '';
+  const text = Object.entries(EVENTS).map(([name, schema]) => {
+    const json = JSON.stringify(z.toJSONSchema(schema, { target: 'draft-2020-12' }), null, 2);
+    return `## \`data\` of \`${name}\`, as JSON Schema\n\n\`\`\`json\n${json}\n\`\`\`\n`;
+  });
+  return `${prose}${MARK}\n\n${text.join('\n')}`;
+}
+
 /** File name → what must be in it. */
 export function generatedPages(): Readonly<Record<string, string>> {
   const manifest = readFileSync(join(DOCS, 'manifest.md'), 'utf8');
   const cli = readFileSync(join(DOCS, 'cli.md'), 'utf8');
-  return { 'exit-codes.md': exitCodesPage(), 'manifest.md': manifestPage(manifest), 'cli.md': cliPage(cli) };
+  const webhooks = readFileSync(join(DOCS, 'webhooks.md'), 'utf8');
+  return {
+    'exit-codes.md': exitCodesPage(),
+    'manifest.md': manifestPage(manifest),
+    'cli.md': cliPage(cli),
+    'webhooks.md': webhooksPage(webhooks),
+  };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
