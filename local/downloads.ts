@@ -4,12 +4,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { problemResponse } from '../lambdas/middleware/problem.ts';
 import { Failure, messageOf } from '../src/domain/failure.ts';
-import type { LocalDownloads } from '../src/platform/local/download-door.ts';
-import type { DownloadRequest } from '../src/platform/platform.ts';
+import type { LocalService } from '../src/runtime/local-service.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 
 export type DownloadHandler = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 
+type Downloads = LocalService['downloads'];
+type Granted = NonNullable<ReturnType<Downloads['granted']>>;
 type Needs = Pick<Runtime, 'openStorage' | 'log'>;
 
 /** First and last byte, both included. */
@@ -19,7 +20,7 @@ interface Span {
 }
 
 /** Serves the links that this machine gave out; false for any other path. A link can be resumed by byte ranges (RFC 9110). */
-export function downloadHandler(runtime: Needs, downloads: LocalDownloads): DownloadHandler {
+export function downloadHandler(runtime: Needs, downloads: Downloads): DownloadHandler {
   return async (request, response) => {
     const token = /^\/downloads\/([\w-]+)$/.exec(request.url ?? '')?.[1];
     if (token === undefined) return false;
@@ -36,7 +37,7 @@ interface Exchange {
   readonly response: ServerResponse;
 }
 
-async function serve(runtime: Needs, granted: DownloadRequest, { request, response }: Exchange): Promise<void> {
+async function serve(runtime: Needs, granted: Granted, { request, response }: Exchange): Promise<void> {
   const { bytes, fileName } = granted;
   response.setHeader('Accept-Ranges', 'bytes');
   response.setHeader('Cache-Control', 'no-store');
@@ -58,7 +59,7 @@ async function serve(runtime: Needs, granted: DownloadRequest, { request, respon
 
 async function send(
   { openStorage, log }: Needs,
-  granted: DownloadRequest,
+  granted: Granted,
   { response, span }: { readonly response: ServerResponse; readonly span: Span },
 ): Promise<void> {
   const { tenantId, destinationId, runId, key, versionId } = granted;

@@ -10,6 +10,7 @@ import { Failure } from '../src/domain/failure.ts';
 import type { Local } from '../src/runtime/local.ts';
 import { type LocalService, openLocalService } from '../src/runtime/local-service.ts';
 import { everyRoute } from './api.ts';
+import { type DownloadHandler, downloadHandler } from './downloads.ts';
 import { type HttpServer, startHttpServer } from './http-server.ts';
 import { startJobRunner } from './job-runner.ts';
 
@@ -33,14 +34,18 @@ const USUAL_PORT = 8080;
 
 /** Listens first, so that the address is known to whoever needs it; until the catalog is open everybody is asked to wait. */
 export async function startService({ local, server, port, checkout }: ServiceOptions): Promise<RunningService> {
-  let handler: ApiHandler = async ({ requestContext }) => problemResponse(starting(), requestContext.requestId);
-  const http = await listen(port, (event) => handler(event));
+  const doors: Doors = {
+    handler: async ({ requestContext }) => problemResponse(starting(), requestContext.requestId),
+    downloads: async () => false,
+  };
+  const http = await listen(port, doors);
   const url = `http://127.0.0.1:${http.port}`;
   try {
     const service = await openLocalService({ local, server, version: versionOf(checkout), listenUrl: url });
     const runner = await startJobRunner({ ...service, ...workers() });
     const background = service.begin(runner.launcher);
-    handler = handlerOf(service, http.port);
+    doors.downloads = downloadHandler(service.runtime, service.downloads);
+    doors.handler = handlerOf(service, http.port);
     return {
       url,
       keyFile: service.keyFile,
@@ -65,9 +70,19 @@ function workers() {
 }
 
 /** A port that was asked for is used or refused; the usual one makes room for whoever was there first. */
-async function listen(port: number | undefined, handler: ApiHandler): Promise<HttpServer> {
-  if (port !== undefined) return startHttpServer({ port, handler });
-  return startHttpServer({ port: USUAL_PORT, handler }).catch(() => startHttpServer({ port: 0, handler }));
+async function listen(port: number | undefined, doors: Doors): Promise<HttpServer> {
+  const options = {
+    handler: (event: Parameters<ApiHandler>[0]) => doors.handler(event),
+    downloads: (...exchange: Parameters<DownloadHandler>) => doors.downloads(...exchange),
+  };
+  if (port !== undefined) return startHttpServer({ ...options, port });
+  return startHttpServer({ ...options, port: USUAL_PORT }).catch(() => startHttpServer({ ...options, port: 0 }));
+}
+
+/** Who answers; the service takes over once it is ready. */
+interface Doors {
+  handler: ApiHandler;
+  downloads: DownloadHandler;
 }
 
 function handlerOf({ runtime, verifier }: LocalService, port: number): ApiHandler {

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog, OwnedId } from '../catalog/catalog.ts';
-import { Failure } from '../domain/failure.ts';
 import type { Secret } from '../domain/secret.ts';
 import { engines } from '../engines/registry.ts';
 import { anotherOwnerKey, bootstrapTenant } from '../operations/bootstrap.ts';
@@ -10,6 +9,7 @@ import { oidcIssuer } from '../operations/identity/oidc.ts';
 import { makeSignInLink } from '../operations/identity/sign-in.ts';
 import { tokenHash } from '../operations/identity/token.ts';
 import { makeVerifier, type Verifier } from '../operations/identity/verifier.ts';
+import { type LocalDownloads, localDownloads } from '../platform/local/download-door.ts';
 import type { EmbeddedServer } from '../platform/local/embedded-postgres.ts';
 import { openLocalIssuer } from '../platform/local/issuer.ts';
 import { openLoans } from '../platform/local/loans.ts';
@@ -48,6 +48,8 @@ export interface LocalService {
   /** The catalog is this machine's own: no other service works on its runs. */
   readonly alone: boolean;
   readonly tasks: TaskStarter;
+  /** Links that were given out, for whoever serves them. */
+  readonly downloads: LocalDownloads;
   /** Says who starts runs from now on, and begins with everything that goes on by itself; to be stopped before that one is. */
   begin(launcher: Launcher): Pick<Background, 'stop'>;
   readonly verifier: Verifier;
@@ -103,8 +105,8 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
   const resolver = systemResolver();
   const runs = lateLauncher();
   const slots = lateTimetable();
+  const downloads = localDownloads(() => runtime.installation.publicUrl);
   const runtime: Runtime = {
-    ...notOnThisMachine(),
     catalog,
     log,
     engines,
@@ -113,6 +115,7 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
     launcher: runs.launcher,
     timetable: slots.timetable,
     notices: localNotices(config, resolver),
+    downloads,
     tools: workshop.tools,
     signer,
     trusted: await rescue.trusted(),
@@ -128,7 +131,7 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
       version,
       publicUrl: (config.publicUrl ?? listenUrl).replace(/\/$/, ''),
       allowedRanges: config.allowedRanges,
-      principalArn: undefined,
+      principalArn: config.principalArn,
       kind: 'one-machine',
     },
     now: () => new Date(),
@@ -140,18 +143,7 @@ async function assemble(options: LocalServiceOptions, { config, catalog, log }: 
     slots.bind(background.timetable);
     return background;
   };
-  return { runtime, tasks, begin };
-}
-
-/** What is not part of this release: whoever asks for it is told so. */
-function notOnThisMachine() {
-  const refuse = () =>
-    Promise.reject(
-      new Failure('not_ready', 'This release of the service cannot do that yet.', {
-        remedy: 'Run it with: npx dbdump rescue --help',
-      }),
-    );
-  return { downloads: { link: refuse } };
+  return { runtime, tasks, downloads, begin };
 }
 
 async function issuersOf(local: Local, config: ServiceConfig, runtime: Runtime): Promise<Issuer[]> {
