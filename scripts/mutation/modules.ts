@@ -29,7 +29,7 @@ export const MODULES: readonly Mutated[] = [
   domain('alarms'),
   ...['cause', 'events', 'letters', 'notice', 'signature', 'tries', 'words'].map((name) => domain(`notice/${name}`)),
   pipeline('seal'),
-  { file: 'src/pipeline/keys.ts', tests: ['**/test/pipeline/seal*.test.ts'] },
+  pipeline('keys'),
   pipeline('layout'),
   pipeline('compare'),
   pipeline('remove-backup'),

@@ -1,12 +1,10 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { chmodSync, globSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { backup } from '../../src/pipeline/backup.ts';
-import { loadSigningKey, makeSigningKey, parseTrustedKeys } from '../../src/pipeline/keys.ts';
+import { parseTrustedKeys } from '../../src/pipeline/keys.ts';
 import { findBackup } from '../../src/pipeline/list.ts';
-import { recoveryKit } from '../../src/pipeline/recovery-kit.ts';
 import { restore } from '../../src/pipeline/restore.ts';
 import { fingerprint, keyId, openManifest, openReport, publicKeyPem, seal, signerOf } from '../../src/pipeline/seal.ts';
 import { verify } from '../../src/pipeline/verify.ts';
@@ -130,6 +128,51 @@ describe('the seal of a manifest', () => {
     }
   });
 
+  it.each([
+    ['', 'it is not JSON'],
+    ['{', 'it is not JSON'],
+    ['null', 'it is not a JSON object'],
+    ['7', 'it is not a JSON object'],
+    ['"text"', 'it is not a JSON object'],
+    ['{"signature":1}', 'it carries no signature that can be read'],
+    ['{"signature":{"algorithm":"none"}}', 'it carries no signature that can be read'],
+  ])('that is broken is refused for what it is, also where none is needed: %s', (broken, why) => {
+    for (const acceptUnsigned of [true, false]) {
+      expect(() => openManifest(broken, [signer.publicKey], { ...options, acceptUnsigned })).toThrow(
+        expect.objectContaining({ code: 'manifest_invalid', message: `The manifest cannot be used: ${why}.` }),
+      );
+    }
+  });
+
+  it('may be missing where that is asked for, whoever else is trusted', async () => {
+    const { body, text } = await sealed();
+    const unsigned = JSON.stringify(body);
+
+    expect(openManifest(unsigned, [signer.publicKey], { ...options, acceptUnsigned: true })).toMatchObject({
+      signed: false,
+      body,
+      sha256: openManifest(text, [signer.publicKey], options).sha256,
+    });
+  });
+
+  it('that is refused says what to do', async () => {
+    const { text } = await sealed();
+
+    expect(() => openManifest(text, [other.publicKey], options)).toThrow(
+      expect.objectContaining({
+        message: `The manifest was signed by key ${keyId(signer.publicKey)}, which is not among the trusted keys.`,
+        remedy: "Give the public key from that database's recovery kit with --trust.",
+      }),
+    );
+    expect(() => openManifest(text.replace('shop', 'shoq'), [signer.publicKey], options)).toThrow(
+      expect.objectContaining({
+        message: 'The manifest was changed after it was signed.',
+        remedy:
+          'Do not use this backup; fetch the untouched manifest from an older object version, or take another backup.',
+      }),
+    );
+  });
+
   it('T27 a manifest of version 1, written when that was the newest, still lists, verifies and restores', async () => {
     const root = join(import.meta.dirname, '../fixtures/manifest-v1');
     const storage = new MemoryStorage();
@@ -164,83 +207,13 @@ describe('a report', () => {
   });
 });
 
-describe('keys', () => {
-  const folder = () => mkdtempSync(join(tmpdir(), 'keys-'));
-
-  it('are made once, readable by their owner alone, and loaded again', async () => {
-    const path = join(folder(), 'deep', 'signing-key.pem');
-
-    const made = await makeSigningKey(path);
-    const loaded = await loadSigningKey(path);
-
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(loaded?.publicKey).toBe(made.publicKey);
-    await expect(makeSigningKey(path)).rejects.toMatchObject({ code: 'usage' });
-    expect(await loadSigningKey(`${path}.missing`)).toBeUndefined();
-  });
-
-  it('that others may read, or that are none, are refused', async () => {
-    const path = join(folder(), 'key.pem');
-    await makeSigningKey(path);
-    chmodSync(path, 0o640);
-    await expect(loadSigningKey(path)).rejects.toMatchObject({
-      code: 'usage',
-      remedy: expect.stringContaining('chmod 600'),
-    });
-    chmodSync(path, 0o600);
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey;
-    for (const content of ['', 'garbage', rsa.export({ format: 'pem', type: 'pkcs8' })]) {
-      writeFileSync(path, content);
-      await expect(loadSigningKey(path)).rejects.toMatchObject({ code: 'usage' });
-    }
-  });
-
-  it('are read in every form people have them in, and each once', () => {
+describe('the name of a key', () => {
+  it('is its fingerprint, and its PEM form one that other tools read', () => {
     const { publicKey } = signer;
-    const raw = Buffer.from(publicKey, 'base64');
-    const field = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
-    const ssh = `ssh-ed25519 ${Buffer.concat([field(Buffer.from('ssh-ed25519')), field(raw)]).toString('base64')} me@host`;
 
-    for (const text of [publicKey, publicKeyPem(publicKey), ssh, `key: ${publicKey}\n${publicKeyPem(publicKey)}`]) {
-      expect(parseTrustedKeys(text)).toEqual([publicKey]);
-    }
-    expect(parseTrustedKeys(`${publicKey}, ${other.publicKey}`)).toEqual([publicKey, other.publicKey]);
+    expect(fingerprint(publicKey)).toBe(createHash('sha256').update(Buffer.from(publicKey, 'base64')).digest('hex'));
+    expect(keyId(publicKey)).toBe(fingerprint(publicKey).slice(0, 16));
+    expect(publicKeyPem(publicKey)).toMatch(/^-----BEGIN PUBLIC KEY-----\n\S+\n-----END PUBLIC KEY-----$/);
     expect(createPublicKey(publicKeyPem(publicKey)).asymmetricKeyType).toBe('ed25519');
-    expect(fingerprint(publicKey).startsWith(keyId(publicKey))).toBe(true);
-  });
-
-  it('that are none are refused', () => {
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'pem', type: 'spki' });
-    const broken = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----';
-    for (const text of ['', 'no key here', String(rsa), broken]) {
-      expect(() => parseTrustedKeys(text)).toThrow(expect.objectContaining({ code: 'usage' }));
-    }
-  });
-});
-
-describe('the recovery kit', () => {
-  const facts = {
-    publicKeys: [signer.publicKey, other.publicKey],
-    storeUrl: 's3://bucket/prefix?region=eu-central-1',
-    scheme: 'postgres',
-    database: "o'hara",
-    recipients: ['age1abc'],
-    at: new Date('2026-11-24T00:00:00Z'),
-  };
-
-  it('holds the keys, the commands and the recipients, and nothing secret', () => {
-    const text = recoveryKit(facts);
-
-    expect(parseTrustedKeys(text)).toEqual(facts.publicKeys);
-    expect(text).toContain("--from 's3://bucket/prefix?region=eu-central-1'");
-    expect(text).toContain("'o'\\''hara_restored'");
-    expect(text).toContain("HOST/o'\\''hara'");
-    expect(text).toContain('age1abc');
-    expect(text).not.toMatch(/PRIVATE|AGE-SECRET-KEY-1[A-Z0-9]/);
-    expect(text.split('\n').every((line) => line.length <= 120)).toBe(true);
-  });
-
-  it('says nothing of encryption where there is none', () => {
-    expect(recoveryKit({ ...facts, recipients: [] })).not.toMatch(/ENCRYPTION|identity/);
   });
 });
