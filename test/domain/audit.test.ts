@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CHAIN_START, type ChainedEvent, chainHash, firstBreak } from '../../src/domain/audit.ts';
@@ -60,6 +61,46 @@ describe('the audit chain', () => {
       { numRuns: 11_500, seed: 25 },
     );
     expect(tried).toBeGreaterThanOrEqual(10_000);
+  });
+
+  it('T25 F101 begins with nothing before it, and every link of it stands where it says', () => {
+    const [first, second, third] = chain(3);
+    if (first === undefined || second === undefined || third === undefined) throw new Error('no chain');
+    const relinked = ({ hash: _, ...event }: ChainedEvent, change: Partial<ChainedEvent>): ChainedEvent => {
+      const { previousHash, ...facts } = { ...event, ...change };
+      return { ...facts, previousHash, hash: chainHash(previousHash, facts) };
+    };
+
+    expect(CHAIN_START).toBe('0'.repeat(64));
+    expect(first.previousHash).toBe(CHAIN_START);
+    // Each is right but for one thing.
+    expect(firstBreak([relinked(first, { previousHash: '1'.repeat(64) }), second])).toBe(1);
+    expect(firstBreak([relinked(first, { sequence: 2 })])).toBe(1);
+    expect(firstBreak([first, relinked(second, { sequence: 3 })])).toBe(2);
+    expect(firstBreak([first, { ...second, previousHash: CHAIN_START }, third])).toBe(2);
+    expect(firstBreak([first, second, { ...third, hash: second.hash }])).toBe(3);
+  });
+
+  it('hashes what was before and the event, in a way that anybody can do again', () => {
+    const facts = {
+      sequence: 1,
+      at: '2026-11-24T10:00:00.000Z',
+      actor: 'a',
+      origin: null,
+      action: 'x',
+      object: 'o',
+      before: null,
+      after: { b: 1, a: 2 },
+      requestId: 'r',
+    };
+    const text =
+      '{"action":"x","actor":"a","after":{"a":2,"b":1},"at":"2026-11-24T10:00:00.000Z","before":null,"object":"o","origin":null,"requestId":"r","sequence":1}';
+
+    expect(chainHash(CHAIN_START, facts)).toBe(
+      createHash('sha256')
+        .update(`${'0'.repeat(64)}\n${text}`)
+        .digest('hex'),
+    );
   });
 
   it('a rewritten tail is seen by whoever kept the old head', () => {
