@@ -20,9 +20,7 @@ export interface RolePolicy {
  */
 export function rolePolicies({ bucket, prefix, kmsKeyArn, writeRoleArn }: S3Place): readonly RolePolicy[] {
   const clean = prefix.replace(/^\/+|\/+$/g, '');
-  // The account's part of the world: aws, aws-cn, aws-us-gov.
-  const partition = /^arn:(aws[a-z-]*):/.exec(writeRoleArn ?? '')?.[1] ?? 'aws';
-  const whole = `arn:${partition}:s3:::${bucket}`;
+  const whole = `arn:${partitionOf(writeRoleArn)}:s3:::${bucket}`;
   const objects = `${whole}/${clean === '' ? '' : `${clean}/`}*`;
   const inside = clean === '' ? {} : { Condition: { StringLike: { 's3:prefix': `${clean}/*` } } };
   const on = (Resource: string, ...Action: string[]): Statement => ({ Effect: 'Allow', Action, Resource });
@@ -57,6 +55,19 @@ export function rolePolicies({ bucket, prefix, kmsKeyArn, writeRoleArn }: S3Plac
   ];
 }
 
+/** The account's part of the world: `aws`, `aws-cn`, `aws-us-gov`. */
+function partitionOf(roleArn: string | undefined): string {
+  return /^arn:(aws[a-z-]*):/.exec(roleArn ?? '')?.[1] ?? 'aws';
+}
+
+/** For a database whose password is a secret in the client's own account: the writing role may read that one. */
+export function secretPolicy(secretArn: string | { readonly Ref: string }) {
+  return {
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: secretArn }],
+  };
+}
+
 /** Who may assume the roles: our principal, and only with this tenant's external id (F90). */
 export function trustPolicy(principalArn: string, externalId: string) {
   return {
@@ -73,9 +84,9 @@ export function trustPolicy(principalArn: string, externalId: string) {
 }
 
 /** Statements for the bucket itself: no plain HTTP, and nothing that is there is ever overwritten. */
-export function bucketPolicy({ bucket, prefix }: S3Place) {
+export function bucketPolicy({ bucket, prefix, writeRoleArn }: S3Place) {
   const clean = prefix.replace(/^\/+|\/+$/g, '');
-  const whole = `arn:aws:s3:::${bucket}`;
+  const whole = `arn:${partitionOf(writeRoleArn)}:s3:::${bucket}`;
   const deny = (Sid: string, rest: object) => ({ Sid, Effect: 'Deny', Principal: '*', ...rest });
   return {
     Version: '2012-10-17',

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { RoleTemplate, RoleTemplateQuery, S3Place } from '../contract/resources/places.ts';
 import { refuse } from './refusal.ts';
-import { bucketPolicy, type RolePolicy, rolePolicies, trustPolicy } from './role-permissions.ts';
+import { bucketPolicy, type RolePolicy, rolePolicies, secretPolicy, trustPolicy } from './role-permissions.ts';
 
 export interface TemplateFacts {
   readonly s3: S3Place;
@@ -58,8 +59,19 @@ function cloudFormation({ s3, externalId, principalArn }: Facts) {
   return {
     AWSTemplateFormatVersion: '2010-09-09',
     Description: `Roles by which backups are written to, read from and removed from ${s3.bucket}`,
+    Parameters: { SecretArn: { Type: 'String', Default: '', Description: SECRET_TEXT } },
+    Conditions: { HasSecret: { 'Fn::Not': [{ 'Fn::Equals': [{ Ref: 'SecretArn' }, ''] }] } },
     Resources: {
       ...Object.fromEntries(roles),
+      BackupSecret: {
+        Type: 'AWS::IAM::RolePolicy',
+        Condition: 'HasSecret',
+        Properties: {
+          PolicyName: 'secret',
+          RoleName: { Ref: 'BackupWrite' },
+          PolicyDocument: secretPolicy({ Ref: 'SecretArn' }),
+        },
+      },
       BucketRules: {
         Type: 'AWS::S3::BucketPolicy',
         Properties: { Bucket: s3.bucket, PolicyDocument: bucketPolicy(s3) },
@@ -69,10 +81,15 @@ function cloudFormation({ s3, externalId, principalArn }: Facts) {
   };
 }
 
-/** Names of roles end at 64 letters. */
-function roleName({ purpose }: RolePolicy, { bucket }: S3Place): string {
-  return `database-dump-${purpose}-${bucket}`.slice(0, 64);
+/** Two places of one bucket have roles of their own; names of roles end at 64 letters. */
+function roleName({ purpose }: RolePolicy, { bucket, prefix }: S3Place): string {
+  const place = createHash('sha256').update(`${bucket}/${prefix}`).digest('hex').slice(0, PLACE_LETTERS);
+  return `${`database-dump-${purpose}-${bucket}`.slice(0, LONGEST_NAME - PLACE_LETTERS - 1)}-${place}`;
 }
+
+const LONGEST_NAME = 64;
+const PLACE_LETTERS = 8;
+const SECRET_TEXT = 'ARN of a secret in Secrets Manager that holds a database password; empty for none';
 
 function terraform({ s3, externalId, principalArn }: Facts): string {
   const roles = rolePolicies(s3).flatMap((policy) => {
@@ -92,8 +109,29 @@ function terraform({ s3, externalId, principalArn }: Facts): string {
       '',
     ];
   });
-  return `${[
-    ...roles,
+  return `${[...roles, ...secretInTerraform(), ...bucketInTerraform(s3)].join('\n')}\n`;
+}
+
+function secretInTerraform(): string[] {
+  return [
+    'variable "secret_arn" {',
+    '  type        = string',
+    '  default     = ""',
+    `  description = ${hcl(SECRET_TEXT)}`,
+    '}',
+    'resource "aws_iam_role_policy" "backup_secret" {',
+    '  count  = var.secret_arn == "" ? 0 : 1',
+    '  name   = "secret"',
+    '  role   = aws_iam_role.backup_write.id',
+    `  policy = replace(${hcl(JSON.stringify(secretPolicy(SECRET_PLACE)))}, ${hcl(SECRET_PLACE)}, var.secret_arn)`,
+    '}',
+    '',
+  ];
+}
+
+function bucketInTerraform(s3: S3Place): string[] {
+  return [
+    '# The rules and the policy below replace those that the bucket has: merge them first if it has any.',
     'resource "aws_s3_bucket_versioning" "backup" {',
     `  bucket = ${hcl(s3.bucket)}`,
     '  versioning_configuration { status = "Enabled" }',
@@ -118,8 +156,10 @@ function terraform({ s3, externalId, principalArn }: Facts): string {
     `  bucket = ${hcl(s3.bucket)}`,
     `  policy = ${hcl(JSON.stringify(bucketPolicy(s3)))}`,
     '}',
-  ].join('\n')}\n`;
+  ];
 }
+
+const SECRET_PLACE = 'SECRET_ARN';
 
 /** A quoted string in which nothing is interpolated. */
 function hcl(text: string): string {
@@ -147,6 +187,11 @@ function commands({ s3, externalId, principalArn }: Facts): string {
     '#!/bin/sh',
     'set -eu',
     ...roles,
+    `# The first argument: ${SECRET_TEXT}.`,
+    'if [ $# -gt 0 ]; then',
+    `  aws iam put-role-policy --role-name ${shell(roleName({ purpose: 'write', statements: [] }, s3))} --policy-name secret \\`,
+    `    --policy-document "$(printf '%s' ${shell(JSON.stringify(secretPolicy(SECRET_PLACE)))} | sed "s|${SECRET_PLACE}|$1|")"`,
+    'fi',
     `aws s3api put-bucket-versioning ${bucket} --versioning-configuration Status=Enabled`,
     `aws s3api put-public-access-block ${bucket} \\`,
     '  --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true',

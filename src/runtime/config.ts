@@ -91,6 +91,12 @@ const Service = z.object({
   PUBLIC_URL: Text.pipe(z.url({ protocol: /^https?$/ }).optional()),
   ALLOWED_RANGES: Text,
   CREDENTIAL_COMMANDS: Text,
+  PRINCIPAL_ARN: Text.pipe(
+    z
+      .string()
+      .regex(/^arn:aws[a-z-]*:iam::\d{12}:(?:role|user)\/[\w+=,.@/-]{1,512}$/)
+      .optional(),
+  ),
   SMTP_URL: Text.pipe(z.url({ protocol: /^smtps?$/ }).optional()),
   SMTP_FROM: Text,
   SMTP_PASSWORD_FILE: Text,
@@ -111,6 +117,8 @@ export interface ServiceConfig {
   readonly credentialCommands: readonly string[];
   /** The mail server for notices, and the sender they name. */
   readonly mail: MailConfig | undefined;
+  /** Who clients' roles must trust: the role or user that this service has at AWS. */
+  readonly principalArn: string | undefined;
   readonly oidc: { readonly issuer: string; readonly audience: string; readonly scope: string } | undefined;
 }
 
@@ -134,6 +142,7 @@ export function readServiceConfig(environment: NodeJS.ProcessEnv = process.env):
     publicUrl: rest.PUBLIC_URL,
     allowedRanges: listIn(rest.ALLOWED_RANGES),
     credentialCommands: listIn(rest.CREDENTIAL_COMMANDS),
+    principalArn: rest.PRINCIPAL_ARN,
     mail: mailOf(rest),
     oidc: issuer && audience && scope ? { issuer, audience, scope } : undefined,
   };

@@ -57,7 +57,7 @@ describe('a role of a client’s account', () => {
     const wanted = { params: { destinationId: mine.id }, body: { s3: roles } };
     expect(await refusal(update.ask('destinations.update', wanted))).toBe('conflict');
     const updateDb = second.with({ ifMatch: db.version });
-    const moved = { params: { databaseId: db.id }, body: { tunnel } };
+    const moved = { params: { databaseId: db.id }, body: { tunnel, tls: { mode: 'require' } } };
     expect(await refusal(updateDb.ask('databases.update', moved))).toBe('conflict');
     const looked = database({ kind: 'rds-iam', roleArn: arn('w2'), region: 'eu-west-1' });
     expect(await refusal(second.ask('databases.dryRun', looked))).toBe('conflict');
