@@ -10,6 +10,7 @@ import { mongoPart } from './parts/mongo.ts';
 import { mysqlPart } from './parts/mysql.ts';
 import { backupPart } from './parts/pg.ts';
 import { restorePart } from './parts/restore.ts';
+import { servicePart } from './parts/service.ts';
 import { uploadPart } from './parts/upload.ts';
 import { fillPostgres, openPostgres, type Postgres } from './postgres.ts';
 import { FIFTH } from './scales.ts';
@@ -70,6 +71,7 @@ async function runParts(world: World, plan: Plan): Promise<void> {
   await part('mysql', async () => mysqlPart(world, await openMariaDb(world, world.scale.mysqlRows), plan));
   await part('mongo', () => mongoPart(world, plan));
   await part('upload', () => uploadPart(world, plan));
+  await part('service', () => servicePart(world));
 }
 
 /** One that fails must not take the others' figures with it; it fails the whole in the end. */

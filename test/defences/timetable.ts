@@ -8,9 +8,9 @@ const OUTBOX = 'test/operations/background/outbox.test.ts';
 export const timetableDefences: readonly Defence[] = [
   {
     fault: 'F46',
-    what: 'a slot that has a run gets no other',
-    file: 'src/catalog/repositories/runs.ts',
-    remove: ".onConflict((conflict) => conflict.columns(['tenant_id', 'schedule_id', 'slot']).doNothing())",
+    what: 'a slot of a schedule has one row',
+    file: 'src/catalog/migrations/tables-work.ts',
+    remove: '  UNIQUE (tenant_id, schedule_id, slot),\n',
     put: '',
     test: DISPATCH,
   },
