@@ -9,5 +9,6 @@ export const handlers = pick(operations, [
   'channels.update',
   'channels.delete',
   'channels.test',
+  'channels.rotateSecret',
   'channels.deliveries',
 ]);

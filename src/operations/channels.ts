@@ -9,6 +9,7 @@ import {
   insertChannel,
   listChannels,
   lockChannel,
+  rotateSecret,
 } from '../catalog/repositories/channels.ts';
 import { putNotice } from '../catalog/repositories/notices.ts';
 import { listNotices, type NoticeRow } from '../catalog/repositories/outbox.ts';
@@ -66,8 +67,7 @@ export const createChannel: Operation<'channels.create', 'catalog' | 'vault'> = 
   const { tenantId } = asker;
   const id = randomUUID();
   requireHttp(body.target);
-  const signingSecret =
-    body.target.kind === 'webhook' ? `whsec_${randomBytes(SECRET_BYTES).toString('base64')}` : undefined;
+  const signingSecret = body.target.kind === 'webhook' ? newSecret() : undefined;
   const purpose = { tenantId, what: `channel ${id}` };
   const sealed = signingSecret === undefined ? undefined : await runtime.vault.seal(new Secret(signingSecret), purpose);
   const { name, enabled, ...settings } = body;
@@ -75,6 +75,32 @@ export const createChannel: Operation<'channels.create', 'catalog' | 'vault'> = 
     const row = await insertChannel(trx, { tenantId, id, name, settings, enabled, sealed });
     await told({ action: 'channels.create', object: `channel ${id}`, after: toldOf(row) });
     return new ShownOnce({ ...channelResource(row), signingSecret });
+  });
+  return answer;
+};
+
+function newSecret(): string {
+  return `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+}
+
+/** Both secrets sign for so long. */
+const ROTATION_HOURS = 24;
+
+/** For a secret that got about, or that is old. It is shown this once; the one before it signs beside it for a day. */
+export const rotateChannelSecret: Operation<'channels.rotateSecret', 'catalog' | 'vault'> = async (
+  runtime,
+  asker,
+  { params },
+) => {
+  const signingSecret = newSecret();
+  const purpose = { tenantId: asker.tenantId, what: `channel ${params.channelId}` };
+  const sealed = await runtime.vault.seal(new Secret(signingSecret), purpose);
+  const { answer } = await change(runtime, asker, async (trx, told) => {
+    const row = found(await lockChannel(trx, params.channelId), 'channel');
+    if (row.sealed_secret === null) refuse('Only calls of a webhook are signed.', 'Add a channel of kind webhook.');
+    const after = await rotateSecret(trx, row.id, { sealed, hours: ROTATION_HOURS });
+    await told({ action: 'channels.rotateSecret', object: `channel ${row.id}`, after: { hours: ROTATION_HOURS } });
+    return new ShownOnce({ ...channelResource(after), signingSecret });
   });
   return answer;
 };

@@ -17,6 +17,7 @@ import {
   getOneChannel,
   listAllChannels,
   listDeliveries,
+  rotateChannelSecret,
   testChannel,
   updateChannel,
 } from './channels.ts';
@@ -134,6 +135,7 @@ const all: Operations = {
   'channels.update': updateChannel,
   'channels.delete': deleteOneChannel,
   'channels.test': testChannel,
+  'channels.rotateSecret': rotateChannelSecret,
   'channels.deliveries': listDeliveries,
   'overview.get': getOverview,
   'usage.get': getUsage,

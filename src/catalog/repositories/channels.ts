@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { TenantTransaction } from '../catalog.ts';
 import type { CatalogTables } from '../schema.ts';
 import { behind, cutPage, type Page, type PageRequest } from './page.ts';
@@ -68,6 +68,25 @@ export async function changeChannel(trx: TenantTransaction, id: string, change: 
       name: change.name,
       settings: JSON.stringify(change.settings),
       enabled: change.enabled,
+      version: eb('version', '+', 1),
+    }))
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Call after `lockChannel`. The secret before it signs too for so long: receivers take over the new one meanwhile. */
+export async function rotateSecret(
+  trx: TenantTransaction,
+  id: string,
+  { sealed, hours }: { readonly sealed: Uint8Array; readonly hours: number },
+): Promise<ChannelRow> {
+  return trx
+    .updateTable('channels')
+    .set((eb) => ({
+      sealed_previous: eb.ref('sealed_secret'),
+      previous_until: sql<Date>`clock_timestamp() + make_interval(hours => ${hours})`,
+      sealed_secret: Buffer.from(sealed),
       version: eb('version', '+', 1),
     }))
     .where('id', '=', id)

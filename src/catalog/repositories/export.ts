@@ -14,7 +14,8 @@ const EXPORTED = {
   backups: [],
   reports: [],
   restores: [],
-  channels: ['sealed_secret'],
+  channels: ['sealed_secret', 'sealed_previous'],
+  alarms: [],
   audit_events: [],
 } as const;
 

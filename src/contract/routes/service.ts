@@ -77,6 +77,16 @@ export const serviceRoutes = {
     status: 202,
     response: Delivery,
   }),
+  'channels.rotateSecret': route({
+    id: 'channels.rotateSecret',
+    method: 'POST',
+    path: '/v1/channels/{channelId}:rotate-secret',
+    summary: 'Another signing secret; the one before it signs too for a day',
+    role: 'admin',
+    params: idParam('channelId'),
+    status: 200,
+    response: ChannelCreated,
+  }),
   'channels.deliveries': route({
     id: 'channels.deliveries',
     method: 'GET',

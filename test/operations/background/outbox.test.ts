@@ -10,7 +10,7 @@ import type { SealPurpose } from '../../../src/platform/platform.ts';
 import { webhookCaller } from '../../../src/platform/webhook.ts';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
 import { headerOf, type MailSink, startMailSink } from '../../support/mail-sink.ts';
-import { newOwner, type Person, startWorld, type World } from '../../support/operations-world.ts';
+import { newOwner, type Person, refusal, startWorld, type World } from '../../support/operations-world.ts';
 import { startWebhookSink, type WebhookSink } from '../../support/webhook-sink.ts';
 
 let world: World;
@@ -68,6 +68,7 @@ beforeEach(async () => {
   await world.world.sql('DELETE FROM outbox');
 });
 
+const sql = (text: string) => world.world.sql(text);
 const url = (path = '/x') => `http://hooks.example.org:${hooks.port}${path}`;
 const webhook = (fields: object = {}) =>
   owner.ask('channels.create', { body: { name: 'hook', target: { kind: 'webhook', url: url() }, ...fields } });
@@ -309,6 +310,31 @@ describe('a notice', () => {
 
     expect(performance.now() - started).toBeLessThan(2000);
     await hanging;
+  });
+
+  it('is signed with two secrets for a day after a rotation, and then with the new one alone', async () => {
+    const first = await webhook();
+    const params = { channelId: first.id };
+    const second = await owner.ask('channels.rotateSecret', { params });
+    expect(second.signingSecret).not.toBe(first.signingSecret);
+    await broken();
+    await deliver();
+    await sql(`UPDATE channels SET previous_until = now() - interval '1 second' WHERE id = '${first.id}'`);
+    await broken();
+    await deliver();
+
+    const signed = (n: number, secret: string) => {
+      const call = hooks.calls[n];
+      return () => new Webhook(secret).verify(call?.body ?? '', call?.headers as Record<string, string>);
+    };
+    for (const secret of [first.signingSecret, second.signingSecret]) expect(signed(0, secret)).not.toThrow();
+    expect(signed(1, second.signingSecret)).not.toThrow();
+    expect(signed(1, first.signingSecret)).toThrow();
+    expect(await owner.ask('channels.get', { params })).not.toHaveProperty('signingSecret');
+    const mail = await owner.ask('channels.create', {
+      body: { name: 'm', target: { kind: 'email', to: ['a@example.org'] } },
+    });
+    expect(await refusal(owner.ask('channels.rotateSecret', { params: { channelId: mail.id } }))).toBe('usage');
   });
 
   it('a test goes through the outbox and stands in the delivery log', async () => {
