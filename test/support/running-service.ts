@@ -30,16 +30,28 @@ export interface RunningService {
   /** Waits until it is so. */
   until(holds: () => Promise<boolean>, withinMs?: number): Promise<void>;
   log(): string;
+  /** What the last start printed. */
+  printed(): string;
   remove(): Promise<void>;
 }
 
-export async function prepareService(args: readonly string[] = ['--no-sample']): Promise<RunningService> {
+export interface ServiceWish {
+  readonly args?: readonly string[];
+  /** Added to the environment of this process, or put in its place; asked at every start. */
+  environment?(folder: string): NodeJS.ProcessEnv;
+}
+
+export async function prepareService({
+  args = ['--no-sample'],
+  environment,
+}: ServiceWish = {}): Promise<RunningService> {
   const folder = mkdtempSync(join(tmpdir(), 'dd-service-'));
   chmodSync(folder, 0o755);
   const data = join(folder, 'data');
   const port = await freePort();
   let child: ChildProcess | undefined;
   let gone: Promise<number | null> = Promise.resolve(null);
+  let printed = '';
   const api: RunningService['api'] = async (method, path, body, more = {}) => {
     const key = readFileSync(join(data, 'owner.key'), 'utf8').trim();
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...more };
@@ -58,7 +70,7 @@ export async function prepareService(args: readonly string[] = ['--no-sample']):
     port,
     pid: () => child?.pid ?? 0,
     start: async () => {
-      const env: NodeJS.ProcessEnv = { ...process.env, ALLOWED_RANGES: '127.0.0.0/8' };
+      const env: NodeJS.ProcessEnv = { ...process.env, ALLOWED_RANGES: '127.0.0.0/8', ...environment?.(folder) };
       delete env.CI;
       const started = spawn(process.execPath, [MAIN, '--data-dir', data, '--port', String(port), ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -66,6 +78,10 @@ export async function prepareService(args: readonly string[] = ['--no-sample']):
       });
       child = started;
       gone = new Promise((resolve) => started.once('exit', resolve));
+      printed = '';
+      started.stdout?.on('data', (chunk: Buffer) => {
+        printed += chunk.toString();
+      });
       await untilRunning(started, gone);
     },
     stop,
@@ -91,6 +107,7 @@ export async function prepareService(args: readonly string[] = ['--no-sample']):
       }
     },
     log: () => (existsSync(join(data, 'service.log')) ? readFileSync(join(data, 'service.log'), 'utf8') : ''),
+    printed: () => printed,
     remove: async () => {
       await stop();
       rmSync(folder, { recursive: true, force: true });
