@@ -1,3 +1,4 @@
+import { catalogDefences } from './defences/catalog.ts';
 import type { Defence } from './defences/defence.ts';
 import { doorDefences } from './defences/door.ts';
 import { mongodbDefences } from './defences/mongodb.ts';
@@ -20,4 +21,5 @@ export const defences: readonly Defence[] = [
   ...doorDefences,
   ...timetableDefences,
   ...outsideDefences,
+  ...catalogDefences,
 ];
