@@ -23,6 +23,10 @@ export const SOAK_TARGETS: readonly SoakTarget[] = [
   { id: 'T4', what: 'bit flips', tests: ['test/pipeline'], names: ['T4'], shared: false },
   { id: 'T5', what: 'truncations', tests: ['test/pipeline', 'test/engines'], names: ['T5'], shared: true },
   { id: 'T6', what: 'credential renewals', tests: ['test/storage', 'test/support'], names: ['T6'], shared: false },
+  { id: 'T7', what: 'duplicate triggers', tests: ['test/operations'], names: ['T7'], shared: true },
+  { id: 'T8', what: 'missed slots and absence', tests: ['test/operations'], names: ['T8'], shared: true },
+  { id: 'T9', what: 'every zone at every change of clocks', tests: ['test/domain'], names: ['T9'], shared: false },
+  { id: 'T20', what: 'a herd in one minute', tests: ['test/operations'], names: ['T20'], shared: true },
   { id: 'T12', what: 'hostile names and passwords', tests: ['test/engines'], names: ['T12'], shared: true },
   {
     id: 'T19',

@@ -33,6 +33,9 @@ async function gather({ catalog, installation, now }: Needs): Promise<string> {
     ['{state="failed"}', 0],
     ...figures.flatMap((one) => one.outbox.map(({ state, n }) => [labels({ state }), n] as const)),
   ]);
+  const alarms = countsOf(
+    figures.flatMap((one) => one.alarms.map(({ event, severity, n }) => [labels({ event, severity }), n] as const)),
+  );
   return [
     metric('build_info', 'Version of the service.', [[labels({ version: installation.version }), 1]]),
     metric('tenants', 'Tenants.', [['', tenants.length]]),
@@ -49,6 +52,11 @@ async function gather({ catalog, installation, now }: Needs): Promise<string> {
       ['', ages.filter(({ seconds }) => seconds === null).length],
     ]),
     metric('outbox_undelivered', 'Notices that were not delivered.', outbox),
+    metric(
+      'alarms_open',
+      'Conditions that hold and that people were told of.',
+      alarms.length === 0 ? [['', 0]] : alarms,
+    ),
     metric('process_resident_bytes', 'Memory of the service.', [['', process.memoryUsage.rss()]]),
     metric('process_uptime_seconds', 'Seconds since the service started.', [['', process.uptime()]]),
   ].join('');

@@ -7,6 +7,8 @@ export interface ServiceFigures {
   /** Seconds since the snapshot of each managed database's newest good backup; null where there is none. */
   readonly ages: readonly { readonly id: string; readonly seconds: number | null }[];
   readonly outbox: readonly { readonly state: string; readonly n: number }[];
+  /** Conditions that hold now. */
+  readonly alarms: readonly { readonly event: string; readonly severity: string; readonly n: number }[];
 }
 
 /** Runs at work and those that ended in the last 24 hours; notices that are not delivered. */
@@ -21,5 +23,8 @@ export async function serviceFigures(trx: TenantTransaction): Promise<ServiceFig
     from databases d where d.removed_at is null order by d.id`.execute(trx);
   const outbox = await sql<ServiceFigures['outbox'][number]>`
     select state, count(*)::int as n from outbox where state <> 'delivered' group by state order by state`.execute(trx);
-  return { runs: runs.rows, ages: ages.rows, outbox: outbox.rows };
+  const alarms = await sql<ServiceFigures['alarms'][number]>`
+    select event, severity, count(*)::int as n from alarms where closed_at is null
+    group by event, severity order by event, severity`.execute(trx);
+  return { runs: runs.rows, ages: ages.rows, outbox: outbox.rows, alarms: alarms.rows };
 }
