@@ -7,7 +7,7 @@ import { Secret } from '../domain/secret.ts';
 import type { Probe } from '../engines/engine.ts';
 import { probeFacts } from '../pipeline/probe-facts.ts';
 import { change, look, tell } from './change.ts';
-import { engineOf } from './database-rules.ts';
+import { engineOf, settingsOf } from './database-rules.ts';
 import { check } from './databases.ts';
 import { requireNoProbe } from './destinations.ts';
 import type { Operation } from './operation.ts';
@@ -23,6 +23,11 @@ export const verifyDatabase: Operation<'databases.verify', 'catalog' | 'launcher
 ) => {
   const run = await change(runtime, asker, async (trx, told) => {
     const row = found(await lockDatabase(trx, params.databaseId), 'database');
+    if (settingsOf(row).credential.kind === 'one-off')
+      refuse(
+        `The database ${row.name} takes its password with each run.`,
+        'Look at it with its password: POST /v1/databases:verify. Its first run needs no other look.',
+      );
     await requireNoProbe(trx, { databaseId: row.id }, 'database');
     await setDatabaseVerifying(trx, row.id);
     const request: ProbeRun = { what: 'database', databaseId: row.id, version: row.version };
