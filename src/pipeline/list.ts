@@ -165,16 +165,20 @@ async function summary(needs: ListNeeds, place: Place): Promise<BackupSummary> {
     key,
     acceptUnsigned: needs.acceptUnsigned === true,
   });
+  const { tables } = manifest.body.inventory;
   const missing = missingVolume(manifest, place.objects);
-  if (missing !== undefined) return { manifest, level: 0, verifiedAt: undefined, ...missing };
+  if (missing !== undefined) return { manifest, level: 0, verifiedAt: undefined, tables, ...missing };
   const best = await judgement(needs, manifest, place);
-  if (best === undefined) return { manifest, status: 'sealed', level: 0, verifiedAt: undefined, reason: undefined };
+  if (best === undefined)
+    return { manifest, status: 'sealed', level: 0, verifiedAt: undefined, reason: undefined, tables };
   return {
     manifest,
     status: best.status,
     level: levelOf(best),
     verifiedAt: new Date(best.at),
     reason: best.reason,
+    // Tools that take their own snapshot are counted in the decoded dump alone.
+    tables: { ...tables, ...best.tables },
   };
 }
 

@@ -117,6 +117,8 @@ export interface BackupSummary {
   readonly level: Level;
   readonly verifiedAt: Date | undefined;
   readonly reason: string | undefined;
+  /** Every table, by the report that decides; by the manifest alone where there is none. */
+  readonly tables: Readonly<Record<string, { readonly rows: number }>>;
 }
 
 export type RestoreMode =

@@ -152,9 +152,10 @@ export function identityOf({ manifest }: Pick<BackupSummary, 'manifest'>): strin
   return databaseId({ engine, host, port, database: name });
 }
 
-export function factsOf({ manifest }: Pick<BackupSummary, 'manifest'>): BackupFacts {
+/** What lists show of it. A table that nothing has counted yet is one all the same. */
+export function factsOf({ manifest, tables }: Pick<BackupSummary, 'manifest' | 'tables'>): BackupFacts {
   const { body } = manifest;
-  const tables = Object.values(body.inventory.tables);
+  const names = new Set([...Object.keys(tables), ...body.uncounted]);
   return BackupFacts.parse({
     databaseName: body.database.name,
     engine: body.database.engine,
@@ -164,8 +165,8 @@ export function factsOf({ manifest }: Pick<BackupSummary, 'manifest'>): BackupFa
     encrypted: body.encryption !== undefined,
     serverVersion: body.server.version,
     toolVersion: body.tool.version,
-    tables: tables.length,
-    rows: tables.reduce((sum, { rows }) => sum + rows, 0),
+    tables: names.size,
+    rows: Object.values(tables).reduce((sum, { rows }) => sum + rows, 0),
     warnings: body.warnings,
   });
 }
