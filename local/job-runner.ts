@@ -40,6 +40,7 @@ const SWEEP_MS = 5000;
 export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunner> {
   const { runtime, queueUrl: url, concurrency, perTenant, alone, sweepMs = SWEEP_MS } = options;
   const active = new Map<string, Set<RunningTask>>();
+  const put = new Map<string, number>();
   let stopping = false;
   if (alone) await abandonLeases(runtime);
   const queue: JobQueue = await openJobQueue({
@@ -47,9 +48,9 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
     concurrency,
     perTenant,
     onError: (error) => runtime.log('error', { cause: messageOf(error) }, 'the queue of this machine failed'),
-    work: (run) => (stopping ? Promise.resolve() : workOn(options, { queue, active }, run)),
+    work: (run) => (stopping ? Promise.resolve() : workOn(options, { queue, active, put }, run)),
   });
-  const sweeper = startSweeping(options, { queue, active }, sweepMs);
+  const sweeper = startSweeping(options, { queue, active, put }, sweepMs);
   return {
     launcher: {
       start: (_workflow, run) => queue.put(run),
@@ -70,9 +71,11 @@ interface Shared {
   readonly queue: JobQueue;
   /** Runs that are being worked on here, and their tasks. */
   readonly active: Map<string, Set<RunningTask>>;
+  /** When a sweep put a run into the queue; forgotten once the run was worked on. */
+  readonly put: Map<string, number>;
 }
 
-async function workOn(options: JobRunnerOptions, { queue, active }: Shared, run: RunInput): Promise<void> {
+async function workOn(options: JobRunnerOptions, { queue, active, put }: Shared, run: RunInput): Promise<void> {
   const { runtime, workflows = WORKFLOWS, pace = (seconds: number) => seconds } = options;
   if (active.has(run.runId)) return;
   const tasks = new Set<RunningTask>();
@@ -90,6 +93,7 @@ async function workOn(options: JobRunnerOptions, { queue, active }: Shared, run:
     runtime.log('error', { runId: run.runId, cause: messageOf(error), error }, 'a run could not be worked on');
   } finally {
     active.delete(run.runId);
+    put.delete(run.runId);
   }
 }
 
@@ -140,11 +144,21 @@ async function runTask(
   }
 }
 
+/** A queue that lost its connection may have given a job to nobody: what was put is put again after this. */
+const PUT_AGAIN_MS = 15_000;
+
 /** Puts what waits in the catalog into the queue again and again; a sweep that fails is followed by the next one. */
-function startSweeping({ runtime }: JobRunnerOptions, { queue, active }: Shared, everyMs: number) {
+function startSweeping({ runtime }: JobRunnerOptions, { queue, active, put }: Shared, everyMs: number) {
   let sweeping = Promise.resolve();
   const sweep = async () => {
-    for (const run of await runsToStart(runtime)) if (!active.has(run.runId)) await queue.put(run);
+    const now = performance.now();
+    const old = [...put].filter(([, at]) => now - at > PUT_AGAIN_MS);
+    for (const [id] of old) put.delete(id);
+    for (const run of await runsToStart(runtime)) {
+      if (active.has(run.runId) || put.has(run.runId)) continue;
+      put.set(run.runId, now);
+      await queue.put(run);
+    }
   };
   const turn = () => {
     sweeping = sweeping.then(sweep).catch((error) => {

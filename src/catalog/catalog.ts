@@ -3,6 +3,7 @@ import { Pool } from 'pg';
 import type { Secret } from '../domain/secret.ts';
 import { requireHarmlessRole } from './roles.ts';
 import type { CatalogTables } from './schema.ts';
+import { unavailable } from './unavailable.ts';
 
 /** One tenant's transaction: every statement in it sees that tenant and nobody else. */
 export type TenantTransaction = Transaction<CatalogTables>;
@@ -50,8 +51,10 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Opens the catalog as `app`, or refuses a role that could see more than one tenant (F92). */
 export async function openCatalog({ url, connections = 10 }: CatalogOptions): Promise<Catalog> {
   const pool = new Pool({ connectionString: url.reveal(), max: connections, application_name: 'database-dump' });
-  // A connection that dies while idle is replaced at the next query; without a listener it would end the process.
+  // A connection that dies while idle, or between two statements, is found out at the next one; without listeners it would end
+  // the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await requireHarmlessRole(pool);
   } catch (error) {
@@ -60,9 +63,9 @@ export async function openCatalog({ url, connections = 10 }: CatalogOptions): Pr
   }
   const db = new Kysely<CatalogTables>({ dialect: new PostgresDialect({ pool }) });
   return {
-    withTenant: (tenantId, work) => withTenant(db, tenantId, work),
+    withTenant: (tenantId, work) => withTenant(db, tenantId, work).catch(unavailable),
     find: finderOf(pool),
-    now: () => clockOf(pool),
+    now: () => clockOf(pool).catch(unavailable),
     close: () => db.destroy(),
   };
 }

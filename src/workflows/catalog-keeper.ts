@@ -14,7 +14,11 @@ export function catalogKeeper(
     job: () => catalog.withTenant(tenantId, async (trx) => jobOf(trx, await requireLease(trx, ref))),
     renew: () => catalog.withTenant(tenantId, (trx) => renewLease(trx, ref, LEASE_SECONDS)),
     check: async () => {
-      await catalog.withTenant(tenantId, (trx) => requireLease(trx, ref));
+      await catalog.withTenant(tenantId, async (trx) => {
+        // Not over as long as nobody else has claimed it: a lease that ran out while the catalog was away is renewed.
+        await renewLease(trx, ref, LEASE_SECONDS);
+        await requireLease(trx, ref);
+      });
     },
     report: async (report) => {
       await catalog.withTenant(tenantId, (trx) => setReport(trx, ref, report));

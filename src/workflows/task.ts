@@ -83,9 +83,11 @@ async function withBench(
   }
 }
 
-const RENEWALS_PER_LEASE = 6;
+const RENEWALS_PER_LEASE = 3;
+/** While the catalog is away nobody else can claim the run either: the work goes on, and is fenced before it is sealed. */
+const SILENCE_MS = 10 * 60_000;
 
-/** Gives signs of life, and hears what has become of the run. A catalog that does not answer for a whole lease ends the task. */
+/** Gives signs of life, and hears what has become of the run. A catalog that stays away ends the task in the end. */
 function keepLease({ runtime, signal }: TaskPlace, { timeoutSeconds }: TaskInput, stop: AbortController) {
   const late = new Failure('stalled', `It was not done after ${Math.round(timeoutSeconds / 60)} minutes.`, {
     remedy: 'Give it more time, or find out what holds it up.',
@@ -102,7 +104,7 @@ function keepLease({ runtime, signal }: TaskPlace, { timeoutSeconds }: TaskInput
       if (!held) stop.abort(lost('Another attempt has taken over, or the run was ended.'));
       if (cancelRequested) stop.abort(new Failure('cancelled', 'The run was cancelled.'));
     } catch (error) {
-      if (performance.now() - heard > LEASE_SECONDS * 1000) stop.abort(lost(messageOf(error)));
+      if (performance.now() - heard > SILENCE_MS) stop.abort(lost(messageOf(error)));
     }
   };
   const timer = setInterval(() => void renew(), (LEASE_SECONDS * 1000) / RENEWALS_PER_LEASE);

@@ -69,7 +69,7 @@ export interface WorkflowDefinition {
 export const TASK_GRACE_SECONDS = 120;
 
 /** Seconds a sign of life is good for; whoever works gives one three times as often. */
-export const LEASE_SECONDS = 60;
+export const LEASE_SECONDS = 30;
 
 const FUNCTION_SECONDS = 60;
 

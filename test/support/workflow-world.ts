@@ -51,6 +51,8 @@ export interface WorkflowWorld extends Omit<StandIns, 'catalog'> {
   /** Of each destination. */
   readonly stores: Map<string, MemoryStorage>;
   tenant(): Promise<Tenant>;
+  /** Another database of the tenant of that number. */
+  tenantOf(n: number): Promise<Tenant>;
   run(tenantId: string, runId: string): Promise<RunRow>;
   stop(): Promise<void>;
 }
@@ -77,6 +79,7 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
     },
   });
   const runtime = stubRuntime(parts);
+  const numbered = new Map<number, Promise<string>>();
   return {
     ...parts,
     world,
@@ -85,6 +88,11 @@ export async function startWorkflowWorld(): Promise<WorkflowWorld> {
     tasks: stubTasks(parts, runtime),
     queueUrl: new Secret(`postgres://queue:queue@127.0.0.1:${world.server.port}/catalog`),
     tenant: async () => makeTenant(world.catalog, await world.tenant()),
+    tenantOf: async (n) => {
+      const tenantId = numbered.get(n) ?? world.tenant();
+      numbered.set(n, tenantId);
+      return makeTenant(world.catalog, await tenantId);
+    },
     run: async (tenantId, runId) => (await world.catalog.withTenant(tenantId, (trx) => getRun(trx, runId))) as RunRow,
     stop: async () => {
       await world.stop();
