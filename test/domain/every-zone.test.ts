@@ -29,7 +29,8 @@ const PATTERNS = [
 const FROM = Date.UTC(2020, 0, 1);
 const TO = Date.UTC(2038, 0, 1);
 const HOUR = 3_600_000;
-const SIDE = 26 * HOUR;
+/** Of each change: the whole local day in a soak, what the change can touch in every run. */
+const SIDE = (soaking ? 26 : 15) * HOUR;
 
 /** Changes of every zone; those that are alike in instant and offsets are one, unless all are asked for. */
 function everyTransition(): { zones: number; all: number; distinct: Transition[] } {
