@@ -10,7 +10,7 @@ import { namedVariable } from './config.ts';
 /** Rooms and files of the data folder that no credential is read from. */
 const OWN_PLACES = ['secrets', 'catalog', 'owner.key'];
 /** Variables that are the service's own: no database's password. */
-const OURS = /^(CATALOG_|DATABASE_DUMP_|OIDC_|AWS_)/;
+const OURS = /^(CATALOG_|DATABASE_DUMP_|OIDC_|AWS_|SMTP_)/;
 
 export interface VaultParts {
   /** By its real path. */
