@@ -56,6 +56,19 @@ describe('the list of backups', () => {
     expect(list[2]?.verifiedAt?.toISOString()).toBe('2026-11-24T13:00:01.000Z');
   });
 
+  it('names the tables of a tool that counts nothing as soon as the decoded dump has been read', async () => {
+    const { made, clock } = await storeOf(0);
+    made.engine.uncounted = ['public.t1'];
+    const manifest = await backup(made.needs, made.request);
+    const [before] = await listBackups(made.needs);
+    clock.now += 1000;
+    await verify(made.needs, { manifest, level: 2, scratch: undefined, assertions: {} });
+    const [after] = await listBackups(made.needs);
+
+    expect(Object.keys(before?.tables ?? {})).not.toContain('public.t1');
+    expect(after?.tables['public.t1']?.rows).toBeGreaterThan(0);
+  });
+
   it('does not call a good backup less because of a later, lesser check', async () => {
     const { made, check } = await storeOf(1);
     await check(0, 2);

@@ -14,11 +14,11 @@ export const alarm: Stop = {
     assert.equal(failed.state, 'failed');
     assert.equal(failed.code, 'authentication_failed');
     narrator.say(`${failed.cause} ${failed.remedy}`);
-    const told = await noticed(tour, 'run.failed');
-    assert.equal((told.data as { runId: string }).runId, failed.id);
+    const told = await noticed(tour, 'run.failed', 'Backup failed: library');
+    assert.equal(told.runId, failed.id);
     const good = await backUp(tour);
     assert.equal(good.state, 'succeeded', good.cause);
-    await noticed(tour, 'run.recovered');
+    await noticed(tour, 'run.recovered', 'Backups of library work again');
   },
 };
 
