@@ -93,10 +93,15 @@ async function endExhausted(trx: TenantTransaction, run: RunRow): Promise<Settle
     state: cancelled ? 'cancelled' : 'interrupted',
     code: cancelled ? 'cancelled' : (run.code ?? 'lease_lost'),
     cause: cancelled ? 'It was cancelled.' : (run.cause ?? 'Whoever did it gave no sign of life any more.'),
-    remedy: cancelled ? undefined : (run.remedy ?? 'Start it again; see why the machine or the task ended.'),
+    remedy: cancelled ? undefined : (run.remedy ?? afterDeath(run)),
   });
   if (ended !== undefined) await concludeRun(trx, ended);
   return OVER;
+}
+
+function afterDeath({ kind }: RunRow): string {
+  if (kind !== 'restore') return 'Start it again; see why the machine or the task ended.';
+  return 'Look whether the target server holds an unfinished copy, drop it, then start the restore again.';
 }
 
 /** Codes that another attempt may get past by itself. */

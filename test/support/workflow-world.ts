@@ -23,7 +23,7 @@ import { noTools, signer } from './pipeline-bench.ts';
 import { connectionTo, StubEngine, stubDatabase } from './stub-engine.ts';
 
 /** What a task does at each of its attempts: its real work, a failure, waiting for its end, or dying without a word. */
-export type Behaviour = 'good' | 'hang' | 'die' | Failure;
+export type Behaviour = 'good' | 'hang' | 'die' | 'seal, then die' | Failure;
 
 /** What stands in for clients' servers and stores, and how tasks behave. */
 export interface StandIns {
@@ -163,13 +163,16 @@ function startTask(parts: StandIns, runtime: Runtime, { input, onLine }: Start):
   };
   const done = doTask(place, input, workOf(parts, behaviour));
   return {
-    ended: done.then((code) => ({ code: code === undefined ? 0 : FAILURES[code].exit, stderr: '' })),
+    ended: done.then((code) => {
+      if (behaviour === 'seal, then die') return { code: null, stderr: '' };
+      return { code: code === undefined ? 0 : FAILURES[code].exit, stderr: '' };
+    }),
     stop: () => stop.abort(new Failure('cancelled', 'It was told to stop.')),
   };
 }
 
 function workOf({ work }: StandIns, behaviour: Behaviour): TaskWork {
-  if (behaviour === 'good') return work;
+  if (behaviour === 'good' || behaviour === 'seal, then die') return work;
   if (behaviour instanceof Failure) return () => Promise.reject(behaviour);
   return ({ bench: { signal } }) =>
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));

@@ -51,9 +51,14 @@ function outcomeOf(destinationId: string, failure: unknown): Outcome {
   return { destinationId, ok: false, code: problemOf(failure).code, detail: messageOf(failure) };
 }
 
-function databaseOf({ job }: Task): JobDatabase {
-  if (job.database !== undefined) return job.database;
-  throw new Failure('not_found', 'The run names no database.', { remedy: 'Start another backup.' });
+/** Without a name the tools would take whichever database is their default, and call it the one that was meant. */
+function databaseOf({ job: { database } }: Task): JobDatabase {
+  if (database === undefined)
+    throw new Failure('not_found', 'The run names no database.', { remedy: 'Start another backup.' });
+  if (database.look.settings.databaseName !== undefined) return database;
+  throw new Failure('server_unsupported', 'A run saves one database, and this entry stands for all of a server.', {
+    remedy: 'Register each database by its name, or use dbdump rescue backup --all-databases.',
+  });
 }
 
 interface Dump {
