@@ -1,91 +1,78 @@
-import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { sql } from 'kysely';
-import { insertSchedule } from '../../src/catalog/repositories/schedules.ts';
-import { applyRetention } from '../../src/workflows/retention/apply.ts';
-import {
-  addBackup,
-  newOwner,
-  type Person,
-  startWorld,
-  verifiedPlaces,
-  type World,
-} from '../support/operations-world.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type JobRunner, startJobRunner } from '../../local/job-runner.ts';
+import { listBackupRows, setPin } from '../../src/catalog/repositories/backups.ts';
+import { holdBackup } from '../../src/catalog/repositories/holds.ts';
+import { applyRetention, removeMarked } from '../../src/workflows/retention/apply.ts';
+import { startWorkflowWorld, type Tenant, type WorkflowWorld } from '../support/workflow-world.ts';
 
-let world: World;
-let owner: Person;
-let places: { databaseId: string; destinationId: string };
-/** Oldest first, one for each of the last ten days. */
-let backups: string[];
+describe('retention, the last working step of a backup', () => {
+  let world: WorkflowWorld;
+  let runner: JobRunner;
 
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world.stop());
-beforeEach(async () => {
-  owner = await newOwner(world);
-  places = await verifiedPlaces(owner);
-  backups = [];
-  for (let daysAgo = 10; daysAgo > 0; daysAgo -= 1) {
-    const createdAt = new Date(Date.now() - daysAgo * 86_400_000);
-    const id = await addBackup(owner, places, { createdAt });
-    await owner.within((trx) => sql`update backups set created_at = ${createdAt} where id = ${id}`.execute(trx));
-    backups.push(id);
-  }
-});
-
-const apply = async (retention: Record<string, number>) => {
-  const leaving = await applyRetention(world.runtime, {
-    tenantId: owner.tenantId,
-    runId: randomUUID(),
-    ...places,
-    retention,
-    zone: 'UTC',
+  beforeAll(async () => {
+    world = await startWorkflowWorld();
+    const { runtime, tasks, queueUrl } = world;
+    runner = await startJobRunner({
+      runtime,
+      tasks,
+      queueUrl,
+      concurrency: 2,
+      perTenant: 2,
+      alone: true,
+      sweepMs: 200,
+    });
+  }, 60_000);
+  afterAll(async () => {
+    await runner?.stop();
+    await world?.stop();
   });
-  return backups.filter((id) => leaving.includes(id)).length;
-};
 
-const schedule = (retention: Record<string, number>, enabled = true) =>
-  owner.within((trx) =>
-    insertSchedule(trx, {
-      tenantId: owner.tenantId,
-      id: randomUUID(),
-      databaseId: places.databaseId,
-      name: `s ${randomUUID()}`,
-      destinationIds: [places.destinationId],
-      cron: '0 3 * * *',
-      zone: 'UTC',
-      settings: { retention },
-      enabled,
-      nextSlot: undefined,
-    }),
-  );
+  const backUp = async (tenant: Tenant, retention: Record<string, number>) => {
+    const runId = await tenant.backup({ retention });
+    for (;;) {
+      const { state } = await world.run(tenant.tenantId, runId);
+      if (state === 'succeeded') return runId;
+      if (!['queued', 'running'].includes(state)) throw new Error(state);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  };
+  const rows = async ({ tenantId, databaseId }: Tenant) => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const query = { databaseId, limit: 50 };
+    return (await world.runtime.catalog.withTenant(tenantId, (trx) => listBackupRows(trx, query))).rows;
+  };
 
-describe('retention of one database at one destination', () => {
-  it('marks what its rules do not keep, oldest first', async () => {
-    expect(await apply({ keepLast: 4 })).toBe(6);
-    const left = await owner.within((trx) =>
-      trx.selectFrom('backups').select('id').where('state', '=', 'good').orderBy('created_at').execute(),
+  it('F64 marks what no rule keeps, and removes it from the store when its time of grace is over', async () => {
+    const tenant = await world.tenant();
+    const { tenantId, databaseId, destinationId } = tenant;
+    for (let n = 0; n < 3; n += 1) await backUp(tenant, { keepLast: 1 });
+    const marked = await rows(tenant);
+    expect(marked.map(({ state }) => state)).toEqual(['good', 'deleting', 'deleting']);
+
+    const objects = () => [...(world.stores.get(destinationId)?.objects.keys() ?? [])];
+    const before = objects();
+    expect(await removeMarked(world.runtime, { tenantId, runId: tenantId })).toEqual({ removed: 0, blocked: [] });
+    expect(objects()).toEqual(before);
+
+    await world.world.sql(
+      `update backups set delete_after = now() where database_id = '${databaseId}' and state = 'deleting'`,
     );
-    expect(left.map(({ id }) => id)).toEqual(backups.slice(6));
-  });
+    expect(await removeMarked(world.runtime, { tenantId, runId: tenantId })).toEqual({ removed: 2, blocked: [] });
+    expect((await rows(tenant)).map(({ state }) => state)).toEqual(['good']);
+    expect(objects().filter((key) => key.endsWith('manifest.json'))).toEqual([marked[0]?.key]);
+    expect(objects().every((key) => key.startsWith(String(marked[0]?.key).replace('manifest.json', '')))).toBe(true);
+  }, 60_000);
 
-  it('keeps what any other schedule that writes there would keep', async () => {
-    await schedule({ keepLast: 7 });
-    expect(await apply({ keepLast: 4 })).toBe(3);
-  });
-
-  it('a schedule that is paused still speaks for its backups', async () => {
-    await schedule({ keepLast: 8 }, false);
-    expect(await apply({ keepLast: 4 })).toBe(2);
-  });
-
-  it('a schedule without rules keeps everything for ever', async () => {
-    await schedule({});
-    expect(await apply({ keepLast: 4 })).toBe(0);
-  });
-
-  it('no rules of its own delete nothing', async () => {
-    expect(await apply({})).toBe(0);
-  });
+  it('F65 leaves alone what is pinned or in use', async () => {
+    const tenant = await world.tenant();
+    const { tenantId, databaseId, destinationId } = tenant;
+    for (let n = 0; n < 3; n += 1) await backUp(tenant, {});
+    const [, pinned, used] = await rows(tenant);
+    await world.runtime.catalog.withTenant(tenantId, async (trx) => {
+      await setPin(trx, pinned?.id ?? '', 'for the auditor');
+      await holdBackup(trx, { tenantId, backupId: used?.id ?? '', runId: tenantId, seconds: 60 });
+    });
+    const judgement = { tenantId, runId: tenantId, databaseId, destinationId, retention: { keepLast: 1 }, zone: 'UTC' };
+    expect(await applyRetention(world.runtime, judgement)).toEqual([]);
+  }, 60_000);
 });
