@@ -18,11 +18,12 @@ async function walk(world: World): Promise<void> {
   }
 }
 
-const world = await openWorld();
+const opening = openWorld();
 const onSignal = () => {
-  void world.close().finally(() => process.exit(130));
+  void opening.then((opened) => opened.close()).finally(() => process.exit(130));
 };
 process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+const world = await opening;
 try {
   await walk(world);
   console.log(`\n${STOPS.length} stops, all as they must be, in ${((Date.now() - started) / 1000).toFixed(0)} s`);

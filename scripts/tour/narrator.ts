@@ -59,7 +59,7 @@ function shortIds(line: string): string {
 
 function spoken(text: string, contentType: string): string {
   if (text === '') return '';
-  if (!/[/+]json\b/.test(contentType)) return text.split('\n').slice(0, MOST_LINES).join('\n');
+  if (!/[/+]json\b/.test(contentType)) return firstLines(text);
   const shown = inspect(withoutEmpty(JSON.parse(text)), {
     depth: 4,
     compact: true,
@@ -68,6 +68,13 @@ function spoken(text: string, contentType: string): string {
     maxStringLength: 120,
   });
   return shown.replace(/^\{ | \}$/g, '');
+}
+
+/** Comments are left out. */
+function firstLines(text: string): string {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const more = lines.length - MOST_LINES + 1;
+  return more < 2 ? lines.join('\n') : [...lines.slice(0, MOST_LINES - 1), `… ${more} more lines`].join('\n');
 }
 
 /** What says nothing is left out. */

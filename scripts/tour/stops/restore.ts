@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { createHash } from 'node:crypto';
-import { ended, type Stop } from '../tour.ts';
+import { ended, type Stop, type Tour } from '../tour.ts';
 
 export const restore: Stop = {
   title: 'A restore takes the place of the database, and keeps what was there',
@@ -33,7 +33,7 @@ export const download: Stop = {
     const params = { backupId: tour.recall('shop backup') };
     const grant = await owner.call('backups.download', { params });
     const half = Math.floor(grant.bytes / 2);
-    const pieces = [await part(grant.url, `bytes=0-${half - 1}`), await part(grant.url, `bytes=${half}-`)];
+    const pieces = [await part(tour, grant.url, `bytes=0-${half - 1}`), await part(tour, grant.url, `bytes=${half}-`)];
     const whole = Buffer.concat(pieces);
     assert.equal(whole.length, grant.bytes);
     const sha256 = createHash('sha256').update(whole).digest('hex');
@@ -43,8 +43,13 @@ export const download: Stop = {
   },
 };
 
-async function part(url: string, range: string): Promise<Buffer> {
+/** A part of what the link leads to; the link is not of the API, and needs no key. */
+async function part({ narrator }: Tour, url: string, range: string): Promise<Buffer> {
   const response = await fetch(url, { headers: { range } });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const { pathname } = new URL(url);
+  const told = { method: 'GET', path: `${pathname}  Range: ${range}`, body: undefined, contentType: '' };
+  narrator.tell({ ...told, status: response.status, answer: `${bytes.length} bytes` });
   assert.equal(response.status, 206);
-  return Buffer.from(await response.arrayBuffer());
+  return bytes;
 }
