@@ -143,6 +143,19 @@ describe('a restore', () => {
   });
 });
 
+describe('a safety backup', () => {
+  it('lies in the folder of the database that the catalog says is the target', async () => {
+    const { made, manifest } = await backedUp();
+    made.engine.databases.set('shop', stubDatabase(10, 'changed'));
+
+    await restore(made.needs, manifest, { ...inPlace, databaseId: 'catalogued' });
+
+    const manifests = [...made.storage.objects.keys()].filter((key) => key.endsWith('/manifest.json'));
+    expect(manifests.filter((key) => key.startsWith('shop-catalogued/'))).toHaveLength(1);
+    expect(manifests).toHaveLength(2);
+  });
+});
+
 describe('a restore in place that fails', () => {
   it('into an empty database names no safety backup, since none was needed', async () => {
     const { made, manifest } = await backedUp();
