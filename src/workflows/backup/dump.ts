@@ -76,12 +76,22 @@ async function openTarget(task: Task, { source, database }: Dump, destinationId:
     storage = await runtime.openStorage({ tenantId, destinationId, purpose: 'write', runId });
     const folder = databaseFolder(source, database.id);
     const sealed = attempt === 1 ? undefined : await sealedEarlier(task, storage, folder);
-    if (sealed === undefined) await removeLeftovers(storage, { folder, run: runId, note: (text) => bench.note(text) });
+    if (sealed === undefined) await clearFolder(task, storage, folder);
     return { destinationId, storage, sealed };
   } catch (failure) {
     await storage?.close();
     if (bench.signal.aborted) throw failure;
     return { destinationId, storage: undefined, failure };
+  }
+}
+
+/** A role that may not delete keeps what an earlier attempt left; it is in nobody's way. */
+async function clearFolder({ bench, job }: Task, storage: Storage, folder: string): Promise<void> {
+  try {
+    await removeLeftovers(storage, { folder, run: job.runId, note: (text) => bench.note(text) });
+  } catch (error) {
+    if (!(error instanceof Failure && error.code === 'storage_denied')) throw error;
+    bench.note(`What an earlier attempt left could not be removed: ${error.message}`);
   }
 }
 
