@@ -58,24 +58,29 @@ async function grantFor(
   { row, runId }: { readonly row: BackupRow; readonly runId: string },
 ) {
   const manifest = ManifestBody.parse(row.manifest);
-  const base = `${slug(manifest.database.name)}-${manifest.snapshotAt.replace(/[^0-9TZ]/g, '')}`;
+  const time = manifest.snapshotAt.replace(/[^0-9TZ]/g, '');
+  const fileName = `${slug(manifest.database.name)}-${time}${endingOf(manifest)}`;
   const volumes = [];
   for (const [index, { name, versionId, bytes, sha256 }] of manifest.volumes.entries()) {
     const number = manifest.volumes.length === 1 ? '' : `.${String(index).padStart(4, '0')}`;
-    const fileName = `${base}.${manifest.extension}${number}`;
+    const volumeName = `${fileName}${number}`;
     const url = await downloads.link({
       tenantId: asker.tenantId,
       destinationId: row.destination_id,
       runId,
       key: `${folderOf(row.key)}/${name}`,
       versionId,
-      fileName,
+      fileName: volumeName,
       bytes,
       seconds: LINK_SECONDS,
     });
-    volumes.push({ url, fileName, bytes, sha256 });
+    volumes.push({ url, fileName: volumeName, bytes, sha256 });
   }
   const { bytes, sha256 } = manifest.stored;
-  const fileName = `${base}.${manifest.extension}`;
   return { url: volumes[0]?.url ?? '', fileName, bytes, sha256, sha256sum: `${sha256}  ${fileName}`, volumes };
+}
+
+/** `.pgc.zst.age`: what has to be undone to read it, as the stored objects say; their numbers are not of the whole. */
+function endingOf({ volumes: [first], extension }: ManifestBody): string {
+  return /\..*?(?=(?:\.\d+)?$)/.exec(first?.name ?? '')?.[0] ?? `.${extension}`;
 }

@@ -297,7 +297,7 @@ describe('a backup that is there', () => {
     const grant = await owner.ask('backups.download', { params: { backupId } });
 
     const [link] = world.outside.links.slice(-1);
-    expect(link).toMatchObject({ destinationId, seconds: 300, bytes: 5, fileName: 'shop-20261124T101113000Z.pgc' });
+    expect(link).toMatchObject({ destinationId, seconds: 300, bytes: 5, fileName: 'shop-20261124T101113000Z.pgc.zst' });
     expect(link?.key).toBe(`shop-1/2026/11/24T101112Z-${backupId}/dump.pgc.zst`);
     expect(grant.sha256sum).toBe(`${'a'.repeat(64)}  ${grant.fileName}`);
     expect(Date.parse(grant.expiresAt) - Date.now()).toBeLessThanOrEqual(300_000);

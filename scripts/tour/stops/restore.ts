@@ -26,6 +26,9 @@ export const restore: Stop = {
   },
 };
 
+/** How a file of zstd begins (RFC 8878). */
+const ZSTD = 0xfd2fb528;
+
 export const download: Stop = {
   title: 'A download, resumed half-way, with its checksum',
   visit: async (tour) => {
@@ -36,6 +39,8 @@ export const download: Stop = {
     const pieces = [await part(tour, grant.url, `bytes=0-${half - 1}`), await part(tour, grant.url, `bytes=${half}-`)];
     const whole = Buffer.concat(pieces);
     assert.equal(whole.length, grant.bytes);
+    assert.match(grant.fileName, /\.pgc\.zst$/);
+    assert.equal(whole.readUInt32LE(), ZSTD);
     const sha256 = createHash('sha256').update(whole).digest('hex');
     assert.equal(sha256, grant.sha256);
     assert.equal(grant.sha256sum, `${sha256}  ${grant.fileName}`);
