@@ -27,7 +27,8 @@ export function dueSlots(rule: SlotRule, from: Date, now: Date): DueSlots | unde
   // Of the newest slots only the last can be waiting for its delay: a slot is due before the next one begins.
   const slots = latestRuns(rule, { after: new Date(first.getTime() - 1), until: now, most: MOST_MISSED + 3 });
   const due = slots.filter((slot, n) => n < slots.length - 1 || dueAt(rule, slot) <= now);
-  const run = due.at(-1) ?? first;
+  // The second slot has begun, so that the first is due at the least.
+  const run = due.at(-1) as Date;
   const missed = due.slice(0, -1);
   return {
     run,

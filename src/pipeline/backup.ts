@@ -20,8 +20,8 @@ import { VolumeWriter } from './volume-writer.ts';
  * last and must be the first of its name. Any doubt before that removes everything again.
  */
 export async function backup(needs: Needs, request: BackupRequest): Promise<TrustedManifest> {
-  const [outcome] = await backupToAll(needs, request, [needs.storage]);
-  if (outcome === undefined) throw new Error('a backup without a store');
+  // One store, one outcome.
+  const [outcome] = (await backupToAll(needs, request, [needs.storage])) as readonly [CopyOutcome];
   if ('failure' in outcome) throw outcome.failure;
   return outcome.manifest;
 }
@@ -102,7 +102,8 @@ async function dumpInto(needs: DumpNeeds, request: BackupRequest, job: Job): Pro
     const dumped = await transferDump(needs, transfer).finally(() => closeSession(needs, session));
     return await commitAll(needs, copies, { request, session, stop, run, dumped });
   } catch (error) {
-    return await giveUp(copies, stop.signal.aborted ? stop.signal.reason : error);
+    stop.fail(error);
+    return await giveUp(copies, stop.signal.reason);
   }
 }
 

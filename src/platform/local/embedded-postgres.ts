@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -50,7 +50,7 @@ const SUPERUSER = 'postgres';
 const HOST = '127.0.0.1';
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
-const OTHER_ENDS_WITHIN_MS = 3_000;
+const OTHER_ENDS_WITHIN_MS = 10_000;
 const POLL_MS = 30;
 
 export function randomPassword(): Secret {
@@ -64,20 +64,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   if (fresh) await makeCluster(runner, options);
   else await requireFree(options.folder);
   const port = await freePort(options.lastPort);
-  const child = runner.start(
-    { program: options.programs.postgres, args: serverArguments(options.folder, port) },
-    { stdout: 'ignore' },
-  );
+  const script = scripter(runner, options, port);
+  const server = await launchUntilReady(options, runner, { port, script });
   let stopping = false;
-  const failed = child.ended.then((exit) => {
+  const failed = server.failed.catch((error: unknown) => {
     if (stopping) return new Promise<never>(() => undefined);
-    throw new Failure('internal', `The embedded PostgreSQL ended: ${describeExit(exit)}`, {
-      remedy: `Look at ${options.folder}; removing that folder makes a new one at the next start.`,
-    });
+    throw error;
   });
   failed.catch(() => undefined);
-  const script = scripter(runner, options, port);
-  await Promise.race([failed, untilReady(() => script('select 1', { database: 'postgres' }))]);
   return {
     port,
     superuser: SUPERUSER,
@@ -86,9 +80,46 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     failed,
     stop: () => {
       stopping = true;
-      return shutDown(child);
+      return shutDown(server.child);
     },
   };
+}
+
+interface Launched {
+  readonly child: Child;
+  readonly failed: Promise<never>;
+}
+
+interface Launch {
+  readonly port: number;
+  readonly script: EmbeddedServer['script'];
+}
+
+/**
+ * A server whose starter was killed in that very moment may take the folder after we have looked, and end soon after: then
+ * once more.
+ */
+async function launchUntilReady(options: EmbeddedOptions, runner: Runner, launch: Launch): Promise<Launched> {
+  try {
+    return await launchOnce(options, runner, launch);
+  } catch (error) {
+    if (!(error instanceof Failure && error.message.includes('postmaster.pid'))) throw error;
+    await requireFree(options.folder);
+    return launchOnce(options, runner, launch);
+  }
+}
+
+async function launchOnce({ folder, programs }: EmbeddedOptions, runner: Runner, launch: Launch): Promise<Launched> {
+  const { port, script } = launch;
+  const child = runner.start({ program: programs.postgres, args: serverArguments(folder, port) }, { stdout: 'ignore' });
+  const failed = child.ended.then((exit) => {
+    throw new Failure('internal', `The embedded PostgreSQL ended: ${describeExit(exit)}`, {
+      remedy: `Look at ${folder}; removing that folder makes a new one at the next start.`,
+    });
+  });
+  failed.catch(() => undefined);
+  await Promise.race([failed, untilReady(() => script('select 1', { database: 'postgres' }))]);
+  return { child, failed };
 }
 
 async function makeCluster(runner: Runner, { folder, user, programs, password }: EmbeddedOptions): Promise<void> {
@@ -142,8 +173,31 @@ async function requireFree(folder: string): Promise<void> {
 function holderOf(folder: string): number | undefined {
   const pid = Number(readText(join(folder, 'postmaster.pid'))?.split('\n')[0]);
   if (!Number.isInteger(pid) || pid < 2 || !signal(pid, 0)) return undefined;
+  if (isZombie(pid)) return forgetDead(pid, folder);
   const commandLine = readText(`/proc/${pid}/cmdline`);
   return commandLine === undefined || commandLine.includes(folder) ? pid : undefined;
+}
+
+function isZombie(pid: number): boolean {
+  return /^\d+ \(.*\) Z /s.test(readText(`/proc/${pid}/stat`) ?? '');
+}
+
+/**
+ * A server that was killed and that nobody has collected, as in a container without an init: PostgreSQL takes it for alive
+ * for ever. Once its children have left the folder too, its note is removed.
+ */
+function forgetDead(pid: number, folder: string): number | undefined {
+  if (readdirSync('/proc').some((name) => /^\d+$/.test(name) && cwdOf(name) === folder)) return pid;
+  rmSync(join(folder, 'postmaster.pid'), { force: true });
+  return undefined;
+}
+
+function cwdOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
 }
 
 function readText(path: string): string | undefined {
