@@ -222,7 +222,7 @@ describe('a folder as a store', () => {
     const { etag } = await storage.put('one', Buffer.from('1'));
     const [name = ''] = await lockNames('one', etag);
     const space = await readlink('/proc/self/ns/pid').catch(() => '');
-    await writeFile(join(root, '.locks', name), `${process.pid} ${hostname()} ${space}`);
+    await symlink(`${process.pid} ${hostname()} ${space}`, join(root, '.locks', name));
 
     let done = false;
     const waiting = storage.put('one', Buffer.from('3')).then(() => {

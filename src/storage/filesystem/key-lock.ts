@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readFile, readlink, rm, stat } from 'node:fs/promises';
+import { lstat, readlink, rm, symlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,25 +41,13 @@ async function take(path: string, key: string): Promise<void> {
   }
 }
 
+/** A symbolic link is made with its content, its owner's name, in one step: a lock never stands there without saying whose it is. */
 async function tryTake(path: string, owner: string): Promise<boolean> {
-  const handle = await openNew(path);
-  if (handle === undefined) return false;
   try {
-    await handle.writeFile(owner);
+    await symlink(owner, path);
+    return true;
   } catch (error) {
-    await rm(path, { force: true });
-    throw error;
-  } finally {
-    await handle.close();
-  }
-  return true;
-}
-
-async function openNew(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'wx');
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return undefined;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
 }
@@ -68,13 +56,11 @@ async function openNew(path: string): Promise<FileHandle | undefined> {
 async function breakAbandoned(path: string): Promise<void> {
   if (!(await isAbandoned(path))) return;
   const breaking = `${path}.breaking`;
-  const handle = await openNew(breaking);
-  if (handle === undefined) {
+  if (!(await tryTake(breaking, await ownName()))) {
     if (await isOld(breaking)) await rm(breaking, { force: true });
     return;
   }
   try {
-    await handle.close();
     if (await isAbandoned(path)) await rm(path, { force: true });
   } finally {
     await rm(breaking, { force: true });
@@ -82,15 +68,14 @@ async function breakAbandoned(path: string): Promise<void> {
 }
 
 async function isAbandoned(path: string): Promise<boolean> {
-  const owner = await ifThere(readFile(path, 'utf8'));
-  if (owner === undefined) return false;
+  const owner = await readlink(path).catch(() => '');
   const [pid, ...home] = owner.split(' ');
   if (home.join(' ') === (await homeName()) && isDead(Number(pid))) return true;
   return isOld(path);
 }
 
 async function isOld(path: string): Promise<boolean> {
-  const found = await ifThere(stat(path));
+  const found = await ifThere(lstat(path));
   return found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS;
 }
 
