@@ -110,7 +110,8 @@ export async function renewLease(
 export async function abandonLease(trx: TenantTransaction, runId: string): Promise<void> {
   await trx
     .updateTable('runs')
-    .set({ lease_until: sql<Date>`clock_timestamp()` })
+    // The column rounds to milliseconds: this instant may come to lie a little ahead.
+    .set({ lease_until: sql<Date>`clock_timestamp() - interval '1 millisecond'` })
     .where('id', '=', runId)
     .where('state', '=', 'running')
     .execute();
