@@ -25,10 +25,19 @@ export function watchDescendants(root: number, everyMs = 5) {
 }
 
 function descendants(root: number): number[] {
-  const children = readdirSync(`/proc/${root}/task`, { withFileTypes: true }).flatMap((task) =>
-    read(`/proc/${root}/task/${task.name}/children`).trim().split(' ').filter(Boolean).map(Number),
+  const children = threads(root).flatMap((task) =>
+    read(`/proc/${root}/task/${task}/children`).trim().split(' ').filter(Boolean).map(Number),
   );
   return [root, ...children.flatMap((child) => safely(() => descendants(child)))];
+}
+
+/** Names alone: looking at each would fail for one that ends meanwhile. */
+function threads(root: number): string[] {
+  try {
+    return readdirSync(`/proc/${root}/task`);
+  } catch {
+    return [];
+  }
 }
 
 function safely(look: () => number[]): number[] {

@@ -45,10 +45,10 @@ describeWith([...POSTGRES_PROGRAMS, 'pg_basebackup'], 'a dump of a standby', () 
     await primary?.stop();
   });
 
-  const replayed = async () => {
+  const reached = async (what: 'receive' | 'replay') => {
     const [{ lsn } = { lsn: '' }] = await primary.sql('postgres', 'select pg_current_wal_lsn()::text as lsn');
     for (let attempt = 0; attempt < 200; attempt += 1) {
-      const [row] = await standby.sql('postgres', `select (pg_last_wal_replay_lsn() >= '${lsn}')::text as done`);
+      const [row] = await standby.sql('postgres', `select (pg_last_wal_${what}_lsn() >= '${lsn}')::text as done`);
       if (row?.done === 'true') return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -56,7 +56,7 @@ describeWith([...POSTGRES_PROGRAMS, 'pg_basebackup'], 'a dump of a standby', () 
   };
 
   it('is as good as one of its primary while nothing is in its way', async () => {
-    await replayed();
+    await reached('replay');
 
     const dump = await dumpOf(standby.bench(), standby.connection('postgres'));
     const { tables } = dump.session.inventory;
@@ -75,7 +75,9 @@ describeWith([...POSTGRES_PROGRAMS, 'pg_basebackup'], 'a dump of a standby', () 
 
     await primary.sql('postgres', 'delete from busy where n > 10');
     await primary.sql('postgres', 'vacuum busy');
-    await replayed();
+    // Its replay may have to wait for the reader, who cannot be told while it waits for its stopped client.
+    await reached('receive');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     if (child.pid !== undefined) process.kill(child.pid, 'SIGCONT');
     child.stdout?.resume();
     const exit = await child.ended;
