@@ -20,6 +20,14 @@ export interface SshServer {
   close(): Promise<void>;
 }
 
+/** Of the library's own keys one in some hundreds is written so that the library cannot read it: then another. */
+function freshKey() {
+  for (;;) {
+    const pair = utils.generateKeyPairSync('ed25519');
+    if ([pair.public, pair.private].every((text) => !(utils.parseKey(text) instanceof Error))) return pair;
+  }
+}
+
 /** A bastion for one user and one key, which leads to names of its own: `hosts` says where each really is. */
 export async function startSshServer(
   hosts: Readonly<Record<string, string>>,
@@ -27,8 +35,8 @@ export async function startSshServer(
 ): Promise<SshServer> {
   const options = kind === 'rsa' ? { bits: 2048 } : { bits: 256 };
   const own = utils.generateKeyPairSync(kind as 'rsa', options as { bits: number });
-  const user = utils.generateKeyPairSync('ed25519');
-  const other = utils.generateKeyPairSync('ed25519');
+  const user = freshKey();
+  const other = freshKey();
   const allowed = utils.parseKey(user.public);
   if (allowed instanceof Error || Array.isArray(allowed)) throw new Error('no key');
   const clients = new Set<ssh2.Connection>();
