@@ -34,7 +34,7 @@ export async function startSshServer(
   kind: 'ed25519' | 'rsa' | 'ecdsa' = 'ed25519',
 ): Promise<SshServer> {
   const options = kind === 'rsa' ? { bits: 2048 } : { bits: 256 };
-  const own = utils.generateKeyPairSync(kind as 'rsa', options as { bits: number });
+  const own = kind === 'ed25519' ? freshKey() : utils.generateKeyPairSync(kind as 'rsa', options as { bits: number });
   const user = freshKey();
   const other = freshKey();
   const allowed = utils.parseKey(user.public);
