@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { listBackupRows } from '../../src/catalog/repositories/backups.ts';
+import { liveRuns } from '../../src/catalog/repositories/runs.ts';
 import { runAttempt } from '../../src/workflows/attempt.ts';
 import { backupDefinition } from '../../src/workflows/backup/definition.ts';
 import { record } from '../../src/workflows/backup/record.ts';
 import { backupSteps } from '../../src/workflows/backup/steps.ts';
+import { reconcileSteps } from '../../src/workflows/reconcile/steps.ts';
 import { abandonLeases, runsToStart } from '../../src/workflows/sweep.ts';
 import type { Claimed, RunInput } from '../../src/workflows/workflow.ts';
 import { startWorkflowWorld, type Tenant, type WorkflowWorld } from '../support/workflow-world.ts';
@@ -80,6 +82,26 @@ describe('attempts of one run', () => {
     expect(await attempt(run)).toEqual({ over: true, outcome: 'nothing' });
 
     expect({ run: await world.run(run.tenantId, run.runId), rows: await backups(tenant) }).toEqual(before);
+  });
+
+  it('F57 what was sealed by a run that had no attempt left is adopted by the inventory that its end has queued', async () => {
+    const tenant = await world.tenant();
+    const run = { tenantId: tenant.tenantId, runId: await tenant.backup() };
+    world.behaviours.set(run.runId, ['seal, then die']);
+    const claimed = (await backupSteps.claim(world.runtime, run)) as Claimed;
+    await (await world.tasks.start('dump', { input: claimed, onLine: () => undefined })).ended;
+    const failed = { ...claimed, attempts: claimed.attempt, failed: { Error: 'internal', Cause: 'It ended.' } };
+    expect(await backupSteps.fail(world.runtime, failed)).toEqual({ again: false, waitSeconds: 0 });
+    expect([manifests(tenant).length, (await backups(tenant)).length]).toEqual([1, 0]);
+
+    const queued = await world.runtime.catalog.withTenant(tenant.tenantId, (trx) =>
+      liveRuns(trx, { kinds: ['reconcile'] }),
+    );
+    expect(queued).toMatchObject([{ request: { destinationId: tenant.destinationId }, trigger: 'system' }]);
+    const look = { tenantId: tenant.tenantId, runId: queued[0]?.id ?? '' };
+    await reconcileSteps.reconcile(world.runtime, await reconcileSteps.claim(world.runtime, look));
+
+    expect(await backups(tenant)).toMatchObject([{ key: manifests(tenant)[0], run_id: run.runId }]);
   });
 
   it('waits for its turn without using up an attempt', async () => {
