@@ -9,7 +9,7 @@ import { badBackupsInARow } from '../catalog/repositories/run-history.ts';
 import type { RunEnd } from '../catalog/repositories/run-lease.ts';
 import type { RunRow } from '../catalog/repositories/runs.ts';
 import { Run } from '../contract/resources/work.ts';
-import { queueInventory } from './reconcile/queue.ts';
+import { queueReconcile } from './reconcile/queue.ts';
 
 /**
  * Everything that goes with the end of a run, in the transaction that ends it: its event in the audit chain, its holds, and
@@ -17,7 +17,7 @@ import { queueInventory } from './reconcile/queue.ts';
  */
 export async function concludeRun(trx: TenantTransaction, run: RunRow): Promise<void> {
   await dropHolds(trx, run.id);
-  await queueInventory(trx, run);
+  await queueReconcile(trx, run);
   await tellOfEnd(trx, run);
   await appendAudit(trx, {
     tenantId: run.tenant_id,

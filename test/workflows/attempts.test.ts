@@ -84,7 +84,7 @@ describe('attempts of one run', () => {
     expect({ run: await world.run(run.tenantId, run.runId), rows: await backups(tenant) }).toEqual(before);
   });
 
-  it('F57 what was sealed by a run that had no attempt left is adopted by the inventory that its end has queued', async () => {
+  it('F57 what was sealed by a run that had no attempt left is adopted by the reconcile run that its end has queued', async () => {
     const tenant = await world.tenant();
     const run = { tenantId: tenant.tenantId, runId: await tenant.backup() };
     world.behaviours.set(run.runId, ['seal, then die']);

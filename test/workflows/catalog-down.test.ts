@@ -41,7 +41,7 @@ describe('a catalog that goes away', () => {
     expect(took).toBeLessThan(BACKLOG_MS);
 
     for (const tenant of tenants) {
-      // A run whose attempts were all used up after it had sealed: its backup is adopted by the inventory (F57).
+      // A run whose attempts were all used up after it had sealed: its backup is adopted when its destination is reconciled (F57).
       await reconcile(world.runtime, { ...tenant, runId: randomUUID() });
       const { rows } = await world.runtime.catalog.withTenant(tenant.tenantId, (trx) =>
         listBackupRows(trx, { databaseId: tenant.databaseId, limit: 10_000 }),

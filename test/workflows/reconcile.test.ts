@@ -265,7 +265,7 @@ describe('what runs left behind', () => {
     expect(await look()).toMatchObject({ aborted: 1, removed: 1 });
   });
 
-  it('F37 a role that may not delete costs the inventory nothing', async () => {
+  it('F37 a role that may not delete does not keep the others from being looked at', async () => {
     const dead = await endedRun('interrupted');
     await storage.put(`${folder(dead)}/dump.stub.zst`, Buffer.from('x'));
     await seal({ level: 2 });

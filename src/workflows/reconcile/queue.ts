@@ -11,7 +11,7 @@ const UNSURE = ['internal', 'not_ready', 'lease_lost'];
  * Queues a look at each destination in which a run may have left a sealed backup that no row tells of: a run that ended
  * between seal and record (F57), and a restore in place, which saves what it replaces. The sweep starts it.
  */
-export async function queueInventory(trx: TenantTransaction, run: RunRow): Promise<void> {
+export async function queueReconcile(trx: TenantTransaction, run: RunRow): Promise<void> {
   for (const destinationId of await placesOf(trx, run)) {
     if ((await liveRuns(trx, { kinds: ['reconcile'], destinationId })).length > 0) continue;
     const request: ReconcileRun = { destinationId };

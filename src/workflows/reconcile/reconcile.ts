@@ -8,7 +8,7 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { concludeRun } from '../ending.ts';
 import { type Claimed, LEASE_SECONDS } from '../workflow.ts';
-import { adopt, correct, type Place, type Shown } from './inventory.ts';
+import { adopt, correct, type Place, type Shown } from './adopt.ts';
 import { removeForsaken, type Swept } from './sweep.ts';
 
 type Needs = Pick<Runtime, 'catalog' | 'trusted' | 'openStorage' | 'log'>;

@@ -4,7 +4,7 @@ import { folderOf, MARKER_NAME, nameOf } from '../../pipeline/layout.ts';
 import { exactly } from '../../pipeline/volumes.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { ListedObject, Storage } from '../../storage/storage.ts';
-import type { Place } from './inventory.ts';
+import type { Place } from './adopt.ts';
 
 type Needs = Pick<Runtime, 'catalog' | 'openStorage' | 'log'>;
 
