@@ -42,7 +42,7 @@ export function requireDialable(host: string, addresses: readonly string[], allo
   const bad = addresses.find((address) => !mayDial(address, allowed));
   if (bad === undefined) return first;
   throw new Failure('usage', `${host} is at ${bad}, an address that must not be reached from here.`, {
-    remedy: 'Use a public address, or let the operator allow the private range by name.',
+    remedy: 'Use a public address, or let the operator allow its network with ALLOWED_RANGES.',
   });
 }
 

@@ -69,7 +69,7 @@ describe('a name that may not be dialled', () => {
     expect(failureOf(['8.8.8.8', '10.0.0.1'])).toEqual({
       code: 'usage',
       message: 'db.example is at 10.0.0.1, an address that must not be reached from here.',
-      remedy: 'Use a public address, or let the operator allow the private range by name.',
+      remedy: 'Use a public address, or let the operator allow its network with ALLOWED_RANGES.',
     });
     expect(failureOf(['10.0.0.1', '8.8.8.8'], ['10.0.0.0/8'])).toBe('10.0.0.1');
     expect(failureOf([])).toEqual({
