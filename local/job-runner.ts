@@ -128,19 +128,19 @@ async function runTask(
 ): Promise<void> {
   const { tenantId, runId, lease, attempt, timeoutSeconds } = input;
   const watch = watchTask(runtime, { tenantId, runId, lease });
-  const task = await tasks.start(name, {
-    input: { tenantId, runId, lease, attempt, timeoutSeconds },
-    onLine: watch.onLine,
-  });
-  running.now.add(task);
-  running.used.push(task);
-  signal.addEventListener('abort', () => task.stop(), { once: true });
   try {
-    const { code, stderr } = await task.ended;
+    const task = await tasks.start(name, {
+      input: { tenantId, runId, lease, attempt, timeoutSeconds },
+      onLine: watch.onLine,
+    });
+    running.now.add(task);
+    running.used.push(task);
+    signal.addEventListener('abort', () => task.stop(), { once: true });
+    const { code, stderr } = await task.ended.finally(() => running.now.delete(task));
     await watch.end();
     if (code !== 0) throw taskFailure({ code, stderr, last: watch.last() });
   } finally {
-    running.now.delete(task);
+    await watch.end();
   }
 }
 

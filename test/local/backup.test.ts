@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeWith } from '../support/need-programs.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { prepareService, type RunningService } from '../support/running-service.ts';
+import { addPostgres, prepareService, type RunningService } from '../support/running-service.ts';
 
 describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a backup by the service', () => {
   let service: RunningService;
@@ -31,21 +31,7 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a backup by the service
       filesystem: { path: join(service.folder, 'store') },
     });
     destinationId = place.id;
-    const { user, password, port } = server.connection('shop');
-    const passwordFile = join(service.folder, 'password');
-    writeFileSync(passwordFile, `${password?.reveal()}\n`, { mode: 0o600 });
-    const database = await service.api('POST', '/v1/databases', {
-      name: 'shop',
-      engine: 'postgres',
-      host: '127.0.0.1',
-      port,
-      databaseName: 'shop',
-      user,
-      credential: { kind: 'file', path: passwordFile },
-      tls: { mode: 'disable' },
-      environment: 'development',
-    });
-    databaseId = database.id;
+    databaseId = await addPostgres(service, server, 'shop');
   }, 120_000);
 
   afterAll(async () => {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeWith } from '../support/need-programs.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { prepareService, type RunningService } from '../support/running-service.ts';
+import { addPostgres, prepareService, type RunningService } from '../support/running-service.ts';
 import { sized } from '../support/size.ts';
 
 const KILLS = sized(3, 200);
@@ -27,22 +27,13 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'a service that is kille
     const place = { kind: 'filesystem', name: 'disk', filesystem: { path: join(service.folder, 'store') } };
     destinationId = (await service.api('POST', '/v1/destinations', place)).id;
     const looks = [await service.api('POST', `/v1/destinations/${destinationId}:verify`)];
-    const { user, password, port } = server.connection('postgres');
-    const passwordFile = join(service.folder, 'password');
-    writeFileSync(passwordFile, `${password?.reveal()}\n`, { mode: 0o600 });
     for (const name of ['first', 'second']) {
       await server.sql('postgres', `create database ${name}`);
       await server.sql(
         name,
         `create table rows as select n, repeat(md5(n::text), 20) as what from generate_series(1, 3000) n`,
       );
-      const { id } = await service.api('POST', '/v1/databases', {
-        ...{ name, engine: 'postgres', host: '127.0.0.1', port, databaseName: name, user },
-        credential: { kind: 'file', path: passwordFile },
-        tls: { mode: 'disable' },
-        environment: 'development',
-        rateLimitBytesPerSecond: 1_000_000,
-      });
+      const id = await addPostgres(service, server, name, { rateLimitBytesPerSecond: 1_000_000 });
       databases.push(id);
       looks.push(await service.api('POST', `/v1/databases/${id}:verify`));
     }

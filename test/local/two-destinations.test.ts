@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeWith } from '../support/need-programs.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { prepareService, type RunningService } from '../support/running-service.ts';
+import { addPostgres, prepareService, type RunningService } from '../support/running-service.ts';
 
 describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'two destinations', () => {
   let service: RunningService;
@@ -33,21 +33,7 @@ describeWith(['pg_dump', 'pg_restore', 'psql', 'zstd'], 'two destinations', () =
       const filesystem = { path: join(service.folder, name) };
       places.push((await service.api('POST', '/v1/destinations', { kind: 'filesystem', name, filesystem })).id);
     }
-    const { user, password, port } = server.connection('shop');
-    const path = join(service.folder, 'password');
-    writeFileSync(path, `${password?.reveal()}\n`, { mode: 0o600 });
-    const database = await service.api('POST', '/v1/databases', {
-      name: 'shop',
-      engine: 'postgres',
-      host: '127.0.0.1',
-      port,
-      databaseName: 'shop',
-      user,
-      credential: { kind: 'file', path },
-      tls: { mode: 'disable' },
-      environment: 'development',
-    });
-    databaseId = database.id;
+    databaseId = await addPostgres(service, server, 'shop');
     const looks = [`databases/${databaseId}`, ...places.map((id) => `destinations/${id}`)];
     for (const about of looks) await service.ended((await service.api('POST', `/v1/${about}:verify`)).id);
     await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { Secret } from '../../src/domain/secret.ts';
 import type { Connection, Workbench } from '../../src/engines/engine.ts';
 import { makeRunner, type Runner } from '../../src/process/child.ts';
+import { freePort } from '../../src/process/free-port.ts';
 import { capture, endedWell } from '../../src/process/run.ts';
 import { findTools, type Tool, type Toolbox } from '../../src/process/tools.ts';
 
@@ -74,14 +74,6 @@ function sub(folder: string, name: string): string {
   const user = childUser();
   if (user !== undefined) chownSync(path, user.uid, user.gid);
   return path;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 export interface ServerWish {

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../src/process/free-port.ts';
 import { askHttp } from './http.ts';
+import type { PostgresServer } from './postgres-server.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'local', 'main.ts');
 
@@ -129,10 +130,23 @@ function untilRunning(child: ChildProcess, gone: Promise<number | null>): Promis
   });
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
+/** Registers a database of a private PostgreSQL with the service, its password in a file of the service's folder; its id. */
+export async function addPostgres(
+  service: RunningService,
+  server: Pick<PostgresServer, 'connection'>,
+  name: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
+  const { user, password, port } = server.connection(name);
+  const path = join(service.folder, 'password');
+  writeFileSync(path, `${password?.reveal()}\n`, { mode: 0o600 });
+  const address = { name, engine: 'postgres', host: '127.0.0.1', port, databaseName: name, user };
+  const { id } = await service.api('POST', '/v1/databases', {
+    ...address,
+    credential: { kind: 'file', path },
+    tls: { mode: 'disable' },
+    environment: 'development',
+    ...more,
+  });
+  return id;
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../domain/failure.ts';
 import { Secret } from '../../domain/secret.ts';
 import { type Child, type ChildUser, makeRunner, type Place, type Runner } from '../../process/child.ts';
+import { freePort } from '../../process/free-port.ts';
 import { requireReach } from '../../process/reach.ts';
 import { capture, describeExit, endedWell, requireGood } from '../../process/run.ts';
 
@@ -253,25 +253,4 @@ async function shutDown(child: Child): Promise<void> {
   const late = setTimeout(child.kill, STOP_WITHIN_MS);
   await child.ended;
   clearTimeout(late);
-}
-
-async function freePort(wanted: number | undefined): Promise<number> {
-  if (wanted !== undefined) {
-    const port = await tryPort(wanted).catch(() => undefined);
-    if (port !== undefined) return port;
-  }
-  return tryPort(0);
-}
-
-function tryPort(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(port, HOST, () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
 }

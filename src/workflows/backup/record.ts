@@ -54,6 +54,7 @@ export async function record(runtime: Needs, input: Claimed): Promise<Recorded> 
   for (const destinationId of BackupRun.parse(run.request).destinationIds)
     places.push(await lookAt(runtime, { run, folder, destinationId, report }));
   return runtime.catalog.withTenant(tenantId, async (trx) => {
+    await renewLease(trx, ref, LEASE_SECONDS);
     const held = await requireLease(trx, ref);
     const recorded: { readonly destinationId: string; readonly row: BackupRow }[] = [];
     for (const { destinationId, sealed } of places)

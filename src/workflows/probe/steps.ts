@@ -40,6 +40,8 @@ async function look(runtime: Needs, input: Claimed): Promise<Claimed> {
       ? await lookAtDatabase(runtime, input)
       : await lookAtDestination(runtime, { ...input, destinationId: request.destinationId });
   await runtime.catalog.withTenant(tenantId, async (trx) => {
+    // Longer than a lease is no harm as long as nobody else has claimed the run.
+    await renewLease(trx, ref, LEASE_SECONDS);
     await requireLease(trx, ref);
     await judged.keep(trx, request.version);
     const { problem: cause, remedy, code } = judged.verdict;

@@ -12,10 +12,14 @@ export const restore: TaskWork = async (task) => {
   const { tenantId, runId } = job;
   const { backup, database } = partsOf(task);
   const request = RestoreRun.parse(job.request);
-  const open = await runtime.openDatabase(database.look, { runId, bench });
   // In place a safety backup is written beside the one that is restored.
   const purpose = request.target.kind === 'in-place' ? 'write' : 'read';
   const storage = await runtime.openStorage({ tenantId, destinationId: backup.destinationId, purpose, runId });
+  // The tunnel comes last: one that stays open keeps the process from ending.
+  const open = await runtime.openDatabase(database.look, { runId, bench }).catch(async (error: unknown) => {
+    await storage.close();
+    throw error;
+  });
   try {
     const name = database.look.settings.databaseName ?? backup.manifest.body.database.name;
     const { type, only, owners, acls, roles } = request;

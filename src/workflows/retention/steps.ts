@@ -32,6 +32,8 @@ async function retention(runtime: Needs, input: Claimed): Promise<Claimed> {
   const [first] = blocked;
   const report = { marked, removed, blocked: blocked.length };
   await runtime.catalog.withTenant(tenantId, async (trx) => {
+    // Longer than a lease is no harm as long as nobody else has claimed the run.
+    await renewLease(trx, ref, LEASE_SECONDS);
     await requireLease(trx, ref);
     const end = first === undefined ? { state: 'succeeded' as const } : { state: 'partly' as const, ...first };
     await concludeRun(trx, await finishRun(trx, ref, { ...end, backupId: undefined, report }));
