@@ -137,7 +137,6 @@ async function runTask(
     running.used.push(task);
     signal.addEventListener('abort', () => task.stop(), { once: true });
     const { code, stderr } = await task.ended.finally(() => running.now.delete(task));
-    await watch.end();
     if (code !== 0) throw taskFailure({ code, stderr, last: watch.last() });
   } finally {
     await watch.end();
