@@ -64,10 +64,14 @@ export const OBJECT_CHECKS: readonly Check[] = [
   {
     name: 'refuses a stream with a short chunk before the last',
     async run(stage) {
-      const Body = Readable.from([Buffer.alloc(100), Buffer.alloc(9000)]);
-      expect(await outcome(put(stage, 'short-chunk', { Body, ContentLength: 9100 }))).toMatch(
-        /^InvalidChunkSizeError /,
-      );
+      let answer = '';
+      // A server that refuses before it has read everything closes the connection, and its answer may be lost with it.
+      for (let tries = 0; tries < 20 && !answer.startsWith('InvalidChunkSizeError'); tries += 1) {
+        const Body = Readable.from([Buffer.alloc(100), Buffer.alloc(9000)]);
+        answer = await outcome(put(stage, 'short-chunk', { Body, ContentLength: 9100 }));
+        expect(answer).toMatch(/^InvalidChunkSizeError |^Error no answer$/);
+      }
+      expect(answer).toMatch(/^InvalidChunkSizeError /);
     },
   },
   {
