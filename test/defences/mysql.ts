@@ -2,7 +2,7 @@ import type { Defence } from './defence.ts';
 
 const FAULTS = 'test/engines/mysql/faults.test.ts';
 const FILTER = 'test/engines/mysql/restore-filter.test.ts';
-const LOGINS = 'test/engines/mysql/logins.test.ts';
+const ROGUE = 'test/engines/mysql/rogue-server.test.ts';
 
 export const mysqlDefences: readonly Defence[] = [
   {
@@ -132,7 +132,7 @@ export const mysqlDefences: readonly Defence[] = [
     file: 'src/engines/mysql/option-file.ts',
     remove: "'local-infile=0',",
     put: "'local-infile=1',",
-    test: LOGINS,
+    test: ROGUE,
   },
   {
     fault: 'F103',
@@ -140,6 +140,6 @@ export const mysqlDefences: readonly Defence[] = [
     file: 'src/engines/mysql/option-file.ts',
     remove: "...(family === 'MariaDB' ? ['plugin-dir=/nonexistent'] : []),",
     put: '',
-    test: LOGINS,
+    test: ROGUE,
   },
 ];

@@ -6,10 +6,10 @@ import { explainDump } from '../../../src/engines/postgres/explain.ts';
 import { postgres } from '../../../src/engines/postgres/index.ts';
 import { clientFor } from '../../../src/engines/postgres/programs.ts';
 import { applicationName } from '../../../src/engines/postgres/session.ts';
-import { describeExit, endedWell, run } from '../../../src/process/run.ts';
+import { endedWell } from '../../../src/process/run.ts';
 import type { Tool, Toolbox } from '../../../src/process/tools.ts';
 import { describeWith } from '../../support/need-programs.ts';
-import { dumpOf, FULL, POSTGRES_PROGRAMS, plainOf, restored, restoreRequest } from '../../support/postgres-dumps.ts';
+import { dumpOf, FULL, POSTGRES_PROGRAMS } from '../../support/postgres-dumps.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 import { startTransactionPooler } from '../../support/transaction-pooler.ts';
 
@@ -255,73 +255,6 @@ describeWith(POSTGRES_PROGRAMS, 'faults while PostgreSQL is dumped', () => {
       await pooler.stop();
     }
     expect((await postgres.probe(bench, source())).obstacles).toEqual([]);
-  });
-
-  it('keeps counts and dump in one snapshot while others write', async () => {
-    await server.sql(
-      database,
-      'create table public.busy (n integer); insert into public.busy select generate_series(1, 100)',
-    );
-    const open = await postgres.openDump(bench, source(), FULL);
-    await server.sql(
-      database,
-      'insert into public.busy select generate_series(1, 50); delete from public.busy where n < 10',
-    );
-    const chunks: Buffer[] = [];
-    const exit = await run(bench.runner, open.command, { onOutput: (chunk) => chunks.push(chunk) });
-    await open.close();
-    const { serverVersion, toolVersion, inventory, flavour } = open;
-    const parsed = await postgres.parse(bench, plainOf(bench, Buffer.concat(chunks)), {
-      type: 'full',
-      flavour,
-      serverVersion,
-      toolVersion,
-      inventory,
-      database,
-    });
-
-    expect(describeExit(exit)).toBe('pg_dump exited with status 0');
-    expect(inventory.tables['public.busy']?.rows).toBe(100);
-    expect(parsed.tables['public.busy']?.rows).toBe(100);
-    expect(await ours()).toEqual([]);
-  });
-
-  it('dumps only what is included, without what is excluded, and refuses a name that matches nothing', async () => {
-    await server.sql(
-      database,
-      'create schema "S.x"; create table "S.x"."odd * name" (id serial primary key); insert into "S.x"."odd * name" default values; create table public.other (a integer); create view public.v as select 1 as one',
-    );
-
-    const some = await dumpOf(bench, source(), { include: ['S.x.odd * name'], sourceDigest: true });
-    const without = await dumpOf(bench, source(), { exclude: ['public.ot*', 'S.x.*'], sourceDigest: true });
-    const nothing = dumpOf(bench, source(), { include: ['no.such'] });
-
-    await expect(nothing).rejects.toMatchObject({ code: 'usage' });
-    const parsedSome = await postgres.parse(bench, plainOf(bench, some.bytes), some.origin);
-    const parsedWithout = await postgres.parse(bench, plainOf(bench, without.bytes), without.origin);
-    expect(Object.keys(parsedSome.tables)).toEqual(['"S.x"."odd * name"']);
-    expect(parsedSome.tables).toEqual(some.session.inventory.tables);
-    expect(parsedSome.values).toEqual(some.session.inventory.values);
-    expect(Object.keys(parsedWithout.tables)).toEqual(['public.t']);
-    expect(parsedWithout.tables).toEqual(without.session.inventory.tables);
-    expect(parsedWithout.values).toEqual({});
-    expect(Object.keys(without.session.inventory.objects)).toContain('view public.v');
-  });
-
-  it('dumps schema or data alone', async () => {
-    const schema = await dumpOf(bench, source(), { type: 'schema' });
-    const data = await dumpOf(bench, source(), { type: 'data' });
-    const target = server.connection(`${database}_copy`);
-    await postgres.admin(bench).create(target, target.database, {});
-
-    const { inventory } = await restored(bench, schema, restoreRequest(target, { type: 'schema' }));
-    expect(inventory.objects).toEqual(schema.session.inventory.objects);
-    expect(inventory.tables['public.t']?.rows).toBe(0);
-
-    const after = await restored(bench, data, restoreRequest(target, { type: 'data' }));
-    expect(after.inventory.tables['public.t']?.rows).toBe(5_000);
-    const again = await restored(bench, data, restoreRequest(target, { type: 'data', inPlace: true }));
-    expect(again.inventory.tables['public.t']?.rows).toBe(5_000);
   });
 
   async function until(condition: () => Promise<boolean>, ms = 5_000): Promise<void> {

@@ -3,13 +3,6 @@ import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { differences } from '../../../src/domain/inventory.ts';
 import type { Connection, Workbench } from '../../../src/engines/engine.ts';
 import { postgres } from '../../../src/engines/postgres/index.ts';
-import { linesToDrop, withoutLines } from '../../../src/engines/postgres/restore/downgrade.ts';
-import {
-  policyRoles,
-  rewritePolicy,
-  rewriteRoles,
-  rolesOf,
-} from '../../../src/engines/postgres/restore/roles-in-sql.ts';
 import { describeWith } from '../../support/need-programs.ts';
 import {
   type Dump,
@@ -21,6 +14,7 @@ import {
   unaccounted,
 } from '../../support/postgres-dumps.ts';
 import { FIXTURE_ROLES, fixtureSql } from '../../support/postgres-fixture.ts';
+import { BASE_TYPE, ORDINARY } from '../../support/postgres-ordinary.ts';
 import { installedMajors, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 
 const MANAGED = { user: 'managed', password: 'managed' };
@@ -259,20 +253,6 @@ describeWith(POSTGRES_PROGRAMS, 'restoring into PostgreSQL', () => {
     }
   });
 
-  it('drops exactly its known settings for an older server, in the head of a script and nowhere else', async () => {
-    const script =
-      '--\n-- PostgreSQL database dump\n--\nSET lock_timeout = 0;\nSET transaction_timeout = 0;\nSET row_security = off;\n\n--\n-- Name: t; Type: TABLE\n--\nSET transaction_timeout = 0;\n';
-    const passed: Buffer[] = [];
-    async function* pieces() {
-      for (let at = 0; at < script.length; at += 11) yield Buffer.from(script.slice(at, at + 11));
-    }
-    for await (const piece of withoutLines(pieces(), linesToDrop(18, 15))) passed.push(piece);
-
-    expect(linesToDrop(18, 17)).toEqual([]);
-    expect(linesToDrop(16, 15)).toEqual([]);
-    expect(Buffer.concat(passed).toString()).toBe(script.replace('SET transaction_timeout = 0;\n', ''));
-  });
-
   it('F74 restores with a newer client into an older server, and a cut script changes nothing', async () => {
     const newer = installedMajors(other.tools).find((major) => major >= 17);
     if (newer === undefined) {
@@ -308,25 +288,6 @@ describeWith(POSTGRES_PROGRAMS, 'restoring into PostgreSQL', () => {
     await expect(attempt).rejects.toMatchObject({ code: 'restore_refused' });
   });
 
-  it('finds and renames roles in definitions, quoted ones too, and never in expressions', () => {
-    const acl =
-      'REVOKE ALL ON TABLE app."to x" FROM PUBLIC;\nGRANT SELECT("from") ON TABLE app."to x" TO "Odd;Role";\nSET SESSION AUTHORIZATION bob;\nGRANT ALL ON TABLE t TO ann WITH GRANT OPTION;\nRESET SESSION AUTHORIZATION;\n\n';
-    const policy =
-      'CREATE POLICY p ON t FOR SELECT TO a, "b c" USING ((x IN ( SELECT to_char(now(), \'TO a\') FROM a)));\n';
-
-    expect(rolesOf(acl)).toEqual(['Odd;Role', 'bob', 'ann']);
-    expect(rewriteRoles(acl, (role) => role)).toEqual({ text: acl, lost: [] });
-    expect(rewriteRoles(acl, (role) => (role === 'ann' ? undefined : role === 'bob' ? 'b"x' : role))).toEqual({
-      text: acl.replace(/\nGRANT ALL.*?;/, '').replace('AUTHORIZATION bob', 'AUTHORIZATION "b""x"'),
-      lost: ['ann'],
-    });
-    expect(policyRoles(policy)).toEqual(['a', 'b c']);
-    expect(rewritePolicy(policy, (role) => (role === 'a' ? undefined : 'z')).text).toBe(
-      policy.replace('a, "b c" ', '"z" ').replace('TO "z"', 'TO "z"'),
-    );
-    expect(rewritePolicy(policy, () => undefined)).toEqual({ text: undefined, lost: ['a', 'b c'] });
-  });
-
   async function until(condition: () => Promise<boolean>): Promise<void> {
     for (let attempt = 0; attempt < 100; attempt += 1) {
       if (await condition()) return;
@@ -335,42 +296,3 @@ describeWith(POSTGRES_PROGRAMS, 'restoring into PostgreSQL', () => {
     throw new Error('it did not come to that in time');
   }
 });
-
-/** A table whose rows only a superuser could restore. */
-const BASE_TYPE = `
-create type public.own;
-create function public.own_in(cstring) returns public.own language internal immutable strict as 'textin';
-create function public.own_out(public.own) returns cstring language internal immutable strict as 'textout';
-create type public.own (input = public.own_in, output = public.own_out, like = text);
-create table public.uses (a public.own);
-`;
-
-/** What an application on a managed server has, and some things that only a superuser may make. */
-const ORDINARY = `
-create schema app authorization fixture_owner;
-create extension hstore schema app;
-create type app.mood as enum ('sad', 'ok');
-create table app.other (id integer primary key);
-insert into app.other values (1), (2);
-create table app.alone (id integer primary key, tags app.hstore);
-insert into app.alone values (1, 'a=>1'), (2, null);
-create table app.t (id serial primary key, mood app.mood default 'ok', text text, other integer references app.other);
-insert into app.t (text, other) values ('one', 1), ('two', 2), (null, null);
-create index t_text on app.t (lower(text));
-create view app.v as select id, text from app.t where mood = 'ok';
-create function app.f() returns integer language sql as 'select 1';
-create function app.log_ddl() returns event_trigger language plpgsql as 'begin end';
-create event trigger on_ddl on ddl_command_end execute function app.log_ddl();
-create publication chosen for table app.t;
-create publication all_tables for all tables;
-create operator class app.int_rev for type integer using btree as operator 1 >, operator 2 >=, operator 3 =, operator 4 <=, operator 5 <, function 1 btint4cmp(integer, integer);
-alter table app.t owner to fixture_owner;
-alter table app.t enable row level security;
-create policy own on app.t to fixture_reader using (id > 0);
-grant select, insert on app.t to fixture_reader;
-grant usage on schema app to fixture_reader;
-comment on table app.t is 'kept';
-comment on extension hstore is 'ours';
-alter default privileges for role fixture_owner grant select on tables to fixture_reader;
-select lo_from_bytea(99, 'x');
-`;
