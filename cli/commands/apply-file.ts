@@ -46,18 +46,18 @@ function parsed(text: string): unknown {
   }
 }
 
-const Targets = z.looseObject({
-  channels: z.array(z.looseObject({ target: z.looseObject({ kind: z.string(), url: z.string() }).optional() })),
-});
+const WithChannels = z.looseObject({ channels: z.array(z.unknown()) });
+const Addressed = z.looseObject({ target: z.looseObject({ kind: z.string(), url: z.string() }) });
 
 /** The address of a chat's webhook is its key, and stands in the file by reference only. */
 async function withAddresses(raw: unknown, resolve: Resolve): Promise<unknown> {
-  const read = Targets.safeParse(raw);
+  const read = WithChannels.safeParse(raw);
   if (!read.success) return raw;
-  const channels = [];
+  const channels: unknown[] = [];
   for (const channel of read.data.channels) {
-    const { target } = channel;
-    channels.push(target === undefined ? channel : { ...channel, target: await withAddress(target, resolve) });
+    // Each by itself: one that has no address, as mail has none, says nothing of its neighbours.
+    const { success, data } = Addressed.safeParse(channel);
+    channels.push(success ? { ...data, target: await withAddress(data.target, resolve) } : channel);
   }
   return { ...read.data, channels };
 }
