@@ -118,6 +118,9 @@ async function readMore({ signal, progress }: Fetching, grant: Grant, state: Sta
     }
     start = end;
   }
+  throw new Failure('backup_damaged', `The links lead to ${start} bytes of a backup of ${grant.bytes}.`, {
+    remedy: 'Verify the backup: dbdump verify BACKUP --level 1',
+  });
 }
 
 /** Links to something else than was begun are not followed. */
