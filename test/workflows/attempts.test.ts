@@ -104,6 +104,30 @@ describe('attempts of one run', () => {
     expect(await backups(tenant)).toMatchObject([{ key: manifests(tenant)[0], run_id: run.runId }]);
   });
 
+  it('a copy that was sealed and could not be read again makes no run a success, and is recorded as what it is', async () => {
+    const tenant = await world.tenant();
+    const run = { tenantId: tenant.tenantId, runId: await tenant.backup() };
+    const claimed = (await backupSteps.claim(world.runtime, run)) as Claimed;
+    await (await world.tasks.start('dump', { input: claimed, onLine: () => undefined })).ended;
+    const { destinationId } = tenant;
+    const outcomes = [{ destinationId, ok: false, code: 'storage_unreachable', detail: 'It did not answer.' }];
+    const report = JSON.stringify({ attempt: claimed.attempt, outcomes });
+    await world.runtime.catalog.withTenant(tenant.tenantId, (trx) =>
+      trx.updateTable('runs').set({ report }).where('id', '=', run.runId).execute(),
+    );
+
+    await record(world.runtime, claimed);
+
+    const rows = await backups(tenant);
+    expect(rows).toHaveLength(1);
+    expect(await world.run(run.tenantId, run.runId)).toMatchObject({
+      state: 'failed',
+      code: 'storage_unreachable',
+      backup_id: rows[0]?.id,
+      outcomes: [{ ...outcomes[0], backupId: rows[0]?.id }],
+    });
+  });
+
   it('waits for its turn without using up an attempt', async () => {
     const tenant = await world.tenant();
     const [first, second] = [await tenant.backup(), await tenant.backup()];

@@ -32,8 +32,10 @@ type Needs = Pick<Runtime, 'catalog' | 'trusted' | 'openStorage' | 'now'>;
 interface Place {
   readonly destinationId: string;
   readonly sealed: BackupSummary | undefined;
-  readonly code?: string | undefined;
-  readonly detail?: string | undefined;
+  /** The task could write and read it. */
+  readonly proved: boolean;
+  readonly code: string;
+  readonly detail: string;
 }
 
 /**
@@ -90,12 +92,13 @@ async function lookAt(runtime: Needs, look: Look): Promise<Place> {
   const { destinationId, report } = look;
   const outcome = report?.outcomes?.find((one) => one.destinationId === destinationId);
   const { code = 'backup_lost', detail = 'The store holds no backup of this run.' } = outcome ?? {};
+  const proved = outcome?.ok !== false;
   try {
-    return { destinationId, sealed: await sealedAt(runtime, look), code, detail };
+    return { destinationId, sealed: await sealedAt(runtime, look), proved, code, detail };
   } catch (error) {
     // What failed for the task may fail for us: the other destinations do not wait for it. What it may hold all the same is
     // adopted once it answers.
-    if (outcome?.ok === false) return { destinationId, sealed: undefined, code, detail };
+    if (outcome?.ok === false) return { destinationId, sealed: undefined, proved, code, detail };
     throw error;
   }
 }
@@ -177,16 +180,18 @@ interface Kept {
   readonly row: BackupRow;
 }
 
+/** A copy that is there and could not be read again is no success: it is recorded as what it was proved to be. */
+function outcomeOf({ destinationId, sealed, proved, code, detail }: Place, kept: readonly Kept[]) {
+  const row = kept.find((one) => one.destinationId === destinationId)?.row;
+  const about = { destinationId, ...(row === undefined ? {} : { backupId: row.id }) };
+  if (row === undefined || !proved) return { ...about, ok: false, code, detail };
+  if (['sealed', 'stored', 'good'].includes(row.state)) return { ...about, ok: true };
+  return { ...about, ok: false, code: 'backup_damaged', detail: sealed?.reason ?? `It is ${row.state}.` };
+}
+
 /** The run's states: all destinations, some, or none have a copy that can be relied on. */
 function endOf(places: readonly Place[], kept: readonly Kept[]): RunEnd {
-  const outcomes = places.map(({ destinationId, code, detail, sealed }) => {
-    const row = kept.find((one) => one.destinationId === destinationId)?.row;
-    const ok = row !== undefined && ['sealed', 'stored', 'good'].includes(row.state);
-    const wrong = ok
-      ? {}
-      : { code: code ?? 'backup_damaged', detail: detail ?? sealed?.reason ?? `It is ${row?.state}.` };
-    return { destinationId, ok, ...(row === undefined ? {} : { backupId: row.id }), ...wrong };
-  });
+  const outcomes = places.map((place) => outcomeOf(place, kept));
   const bad = outcomes.filter(({ ok }) => !ok);
   const backupId = kept.find(({ row }) => row.state === 'good')?.row.id ?? kept[0]?.row.id;
   const common = { outcomes, backupId, report: {} };

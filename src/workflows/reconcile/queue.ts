@@ -4,8 +4,12 @@ import { getBackup } from '../../catalog/repositories/backups.ts';
 import { insertRun, liveRuns, type RunRow } from '../../catalog/repositories/runs.ts';
 import { BackupRun, type ReconcileRun, RestoreRun } from '../../contract/resources/stored.ts';
 
-/** Ends of which the task itself said nothing, so that it may have sealed a backup first. */
-const UNSURE = ['internal', 'not_ready', 'lease_lost'];
+/** Failures that can only come before anything is sealed: no store needs to be looked at after them. */
+const BEFORE_SEAL = [
+  ...['database_unreachable', 'authentication_failed', 'tls_refused', 'privilege_missing', 'server_unsupported'],
+  ...['tool_missing', 'tool_too_old', 'dump_failed', 'dump_incomplete', 'dump_blocked', 'schema_changed'],
+  ...['standby_conflict', 'compressor_failed', 'size_cap_exceeded', 'usage', 'not_verified'],
+];
 
 /**
  * Queues a look at each destination in which a run may have left a sealed backup that no row tells of: a run that ended
@@ -30,5 +34,5 @@ async function placesOf(trx: TenantTransaction, run: RunRow): Promise<readonly s
 }
 
 function isUnsure({ state, code }: RunRow): boolean {
-  return state === 'interrupted' || (state === 'failed' && UNSURE.includes(code ?? ''));
+  return state !== 'succeeded' && (code === null || !BEFORE_SEAL.includes(code));
 }
