@@ -41,16 +41,17 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   const { runtime, queueUrl: url, concurrency, perTenant, alone, sweepMs = SWEEP_MS } = options;
   const active = new Map<string, Set<RunningTask>>();
   const put = new Map<string, number>();
-  let stopping = false;
+  const stopping = new AbortController();
+  const shared = { active, put, stopping: stopping.signal };
   if (alone) await abandonLeases(runtime);
   const queue: JobQueue = await openJobQueue({
     url,
     concurrency,
     perTenant,
     onError: (error) => runtime.log('error', { cause: messageOf(error) }, 'the queue of this machine failed'),
-    work: (run) => (stopping ? Promise.resolve() : workOn(options, { queue, active, put }, run)),
+    work: (run) => (stopping.signal.aborted ? Promise.resolve() : workOn(options, { ...shared, queue }, run)),
   });
-  const sweeper = startSweeping(options, { queue, active, put }, sweepMs);
+  const sweeper = startSweeping(options, { ...shared, queue }, sweepMs);
   return {
     launcher: {
       start: (_workflow, run) => queue.put(run),
@@ -59,9 +60,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
       },
     },
     stop: async () => {
-      stopping = true;
+      stopping.abort();
       await sweeper.stop();
-      for (const tasks of active.values()) for (const task of tasks) task.stop();
       await queue.stop();
     },
   };
@@ -71,11 +71,17 @@ interface Shared {
   readonly queue: JobQueue;
   /** Runs that are being worked on here, and their tasks. */
   readonly active: Map<string, Set<RunningTask>>;
+  /** Ends every task, also one that is just being started. */
+  readonly stopping: AbortSignal;
   /** When a sweep put a run into the queue; forgotten once the run was worked on. */
   readonly put: Map<string, number>;
 }
 
-async function workOn(options: JobRunnerOptions, { queue, active, put }: Shared, run: RunInput): Promise<void> {
+async function workOn(
+  options: JobRunnerOptions,
+  { queue, active, put, stopping }: Shared,
+  run: RunInput,
+): Promise<void> {
   const { runtime, workflows = WORKFLOWS, pace = (seconds: number) => seconds } = options;
   if (active.has(run.runId)) return;
   const tasks = new Set<RunningTask>();
@@ -84,7 +90,11 @@ async function workOn(options: JobRunnerOptions, { queue, active, put }: Shared,
     const workflow = await workflowOf(runtime, run, workflows);
     if (workflow === undefined) return;
     const used: RunningTask[] = [];
-    const ending = await runAttempt(workflow.definition, run, doorOf(options, workflow, { now: tasks, used }));
+    const ending = await runAttempt(
+      workflow.definition,
+      run,
+      doorOf(options, workflow, { now: tasks, used, stopping }),
+    );
     if (ending.over) return;
     for (const task of used) await task.lendAgain?.();
     await queue.put(run, pace(ending.waitSeconds));
@@ -101,6 +111,7 @@ async function workOn(options: JobRunnerOptions, { queue, active, put }: Shared,
 interface AttemptTasks {
   readonly now: Set<RunningTask>;
   readonly used: RunningTask[];
+  readonly stopping: AbortSignal;
 }
 
 function doorOf({ runtime, tasks }: JobRunnerOptions, { steps }: Workflow, running: AttemptTasks): StepDoor {
@@ -135,7 +146,9 @@ async function runTask(
     });
     running.now.add(task);
     running.used.push(task);
-    signal.addEventListener('abort', () => task.stop(), { once: true });
+    const end = AbortSignal.any([signal, running.stopping]);
+    if (end.aborted) task.stop();
+    else end.addEventListener('abort', () => task.stop(), { once: true });
     const { code, stderr } = await task.ended.finally(() => running.now.delete(task));
     if (code !== 0) throw taskFailure({ code, stderr, last: watch.last() });
   } finally {

@@ -40,9 +40,12 @@ export async function startService({ local, server, port, checkout }: ServiceOpt
   };
   const http = await listen(port, doors);
   const url = `http://127.0.0.1:${http.port}`;
+  const opened: (() => Promise<unknown>)[] = [() => http.stop(0)];
   try {
     const service = await openLocalService({ local, server, version: versionOf(checkout), listenUrl: url });
+    opened.unshift(() => service.close());
     const runner = await startJobRunner({ ...service, ...workers() });
+    opened.unshift(() => runner.stop());
     const background = service.begin(runner.launcher);
     doors.downloads = downloadHandler(service.runtime, service.downloads);
     doors.handler = handlerOf(service, http.port);
@@ -58,7 +61,7 @@ export async function startService({ local, server, port, checkout }: ServiceOpt
       },
     };
   } catch (error) {
-    await http.stop(0);
+    for (const close of opened) await close();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { Failure } from '../domain/failure.ts';
 import { handLoan } from '../platform/local/loans.ts';
 import type { Launcher, Timetable, Vault } from '../platform/platform.ts';
@@ -109,9 +110,11 @@ export function taskStarter(
 
 /** Whole lines of a stream; one that never ends is dropped. */
 function lines(onLine: (line: string) => void): (chunk: Buffer) => void {
+  // A character may come in two chunks.
+  const decoder = new StringDecoder('utf8');
   let rest = '';
   return (chunk) => {
-    const pieces = (rest + chunk.toString('utf8')).split('\n');
+    const pieces = (rest + decoder.write(chunk)).split('\n');
     rest = pieces.pop() ?? '';
     if (rest.length > MOST_LINE) rest = '';
     for (const piece of pieces) onLine(piece);

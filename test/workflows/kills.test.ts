@@ -45,13 +45,18 @@ describe('a runner that is killed', () => {
     for (const { tenant, runId } of asked) {
       const { state, attempt } = await world.run(tenant.tenantId, runId);
       ends[`${state} at ${attempt}`] = (ends[`${state} at ${attempt}`] ?? 0) + 1;
-      const told = {
-        state,
-        sealed: sealedBy(join(runner.root, tenant.destinationId), runId),
-        rows: await rowsOf(world, tenant, runId),
-      };
-      if (state === 'succeeded') expect(told).toEqual({ state, sealed: 1, rows: ['good'] });
-      else expect(told).toEqual({ state: 'interrupted', sealed: 0, rows: [] });
+      const sealed = sealedBy(join(runner.root, tenant.destinationId), runId);
+      if (state === 'succeeded') {
+        expect({ sealed, rows: await rowsOf(world, tenant, runId) }).toEqual({ sealed: 1, rows: ['good'] });
+        continue;
+      }
+      expect(state).toBe('interrupted');
+      expect(sealed).toBeLessThanOrEqual(1);
+      // What an attempt sealed before it was the last is adopted by the inventory that the end of the run asks for (F57).
+      for (let n = 0; n < 600 && (await rowsOf(world, tenant, runId)).length < sealed; n += 1) await sleep(50);
+      const rows = await rowsOf(world, tenant, runId);
+      expect(rows).toHaveLength(sealed);
+      expect(['sealed', 'good']).toEqual(expect.arrayContaining(rows));
     }
     console.log(`runs by end and attempt: ${JSON.stringify(ends)}`);
     const interrupted = Object.entries(ends).filter(([end]) => !end.startsWith('succeeded'));

@@ -30,7 +30,7 @@ export async function lastLevel3(trx: TenantTransaction, databaseId: string): Pr
   return rows[0]?.at ?? undefined;
 }
 
-/** Stored bytes of the newest verified backup of a database and destination, besides one. */
+/** Plain bytes of the newest verified backup of a database and destination, besides one. */
 export async function bytesBefore(
   trx: TenantTransaction,
   backup: { readonly id: string; readonly databaseId: string; readonly destinationId: string },
