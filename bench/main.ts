@@ -4,6 +4,7 @@ import { openMariaDb } from './mariadb.ts';
 import { type Plan, percent } from './measure.ts';
 import { type Options, type PartName, readOptions, USAGE } from './options.ts';
 import { buildPackage } from './package.ts';
+import { apiPart } from './parts/api.ts';
 import { killPart } from './parts/kill.ts';
 import { limitPart } from './parts/limit.ts';
 import { mongoPart } from './parts/mongo.ts';
@@ -72,6 +73,7 @@ async function runParts(world: World, plan: Plan): Promise<void> {
   await part('mongo', () => mongoPart(world, plan));
   await part('upload', () => uploadPart(world, plan));
   await part('service', () => servicePart(world));
+  await part('api', () => apiPart(world));
 }
 
 /** One that fails must not take the others' figures with it; it fails the whole in the end. */

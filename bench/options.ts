@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** Parts of the benchmark, in the order they run. */
-export const PARTS = ['pg', 'restore', 'mysql', 'mongo', 'upload', 'kill', 'limit', 'service'] as const;
+export const PARTS = ['pg', 'restore', 'mysql', 'mongo', 'upload', 'kill', 'limit', 'service', 'api'] as const;
 export type PartName = (typeof PARTS)[number];
 
 export type Size = 'quick' | 'small' | 'full';

@@ -40,25 +40,38 @@ export async function openJobQueue({ url, concurrency, perTenant, work, onError 
     registerInstance: false,
   });
   boss.on('error', onError);
-  await boss.start();
-  // `short`: of one run at most one job waits; another one may come while it is being worked on.
-  await boss.createQueue(NAME, { policy: 'short', retryLimit: 0 });
-  await boss.updateQueue(NAME, { expireInSeconds: LONGEST_SECONDS, deleteAfterSeconds: KEPT_SECONDS });
   const waiting = new Map<string, number>();
-  const limits = { localConcurrency: concurrency, localGroupConcurrency: perTenant };
-  await boss.work<RunInput>(NAME, { ...limits, pollingIntervalSeconds: POLL_SECONDS }, async (jobs) => {
-    for (const { data } of jobs) {
-      waiting.set(data.tenantId, Math.max(0, (waiting.get(data.tenantId) ?? 0) - 1));
-      await work(data);
-    }
-  });
+  const count = (tenantId: string, more: 1 | -1) =>
+    waiting.set(tenantId, Math.max(0, (waiting.get(tenantId) ?? 0) + more));
+  const stop = () => boss.stop({ graceful: true, timeout: STOP_MS, close: true });
+  await boss.start();
+  try {
+    // `short`: of one run at most one job waits; another one may come while it is being worked on.
+    await boss.createQueue(NAME, { policy: 'short', retryLimit: 0 });
+    await boss.updateQueue(NAME, { expireInSeconds: LONGEST_SECONDS, deleteAfterSeconds: KEPT_SECONDS });
+    const limits = { localConcurrency: concurrency, localGroupConcurrency: perTenant };
+    await boss.work<RunInput>(NAME, { ...limits, pollingIntervalSeconds: POLL_SECONDS }, async (jobs) => {
+      for (const { data } of jobs) {
+        count(data.tenantId, -1);
+        await work(data);
+      }
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     put: async ({ tenantId, runId }, afterSeconds = 0) => {
       // Tenants by turns: a run goes behind those that have as many of their own before them.
       const ahead = waiting.get(tenantId) ?? 0;
+      count(tenantId, 1);
       const options = { singletonKey: runId, group: { id: tenantId }, startAfter: afterSeconds, priority: -ahead };
-      if ((await boss.send(NAME, { tenantId, runId }, options)) !== null) waiting.set(tenantId, ahead + 1);
+      const sent = await boss.send(NAME, { tenantId, runId }, options).catch((error: unknown) => {
+        count(tenantId, -1);
+        throw error;
+      });
+      if (sent === null) count(tenantId, -1);
     },
-    stop: () => boss.stop({ graceful: true, timeout: STOP_MS, close: true }),
+    stop,
   };
 }

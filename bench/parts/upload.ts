@@ -29,7 +29,7 @@ export async function uploadPart(world: World, plan: Plan): Promise<void> {
       value,
       atLeast: false,
       goal: 0.45,
-      floor: { quick: 0.6, small: 0.55, full: 0.52 },
+      floor: { quick: 0.75, small: 0.55, full: 0.52 },
     });
   } finally {
     await bucket.stop();

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { copyName } from '../../src/domain/backup.ts';
 import { FAILURES, Failure, type FailureCode } from '../../src/domain/failure.ts';
 import type { Outcome } from '../screen.ts';
 import type { ServiceSession } from '../service-session.ts';
@@ -66,13 +67,16 @@ export async function runLines({ client }: Pick<ServiceSession, 'client'>, run: 
   return [
     `${state === 'succeeded' ? '✔' : '✘'} ${kind.padEnd(10)} ${state}${cause === undefined ? '' : `: ${cause}`}`,
     ...(remedy === undefined ? [] : [`  → ${remedy}`]),
-    ...outcomes.map((outcome) => outcomeLine(outcome, names.get(outcome.destinationId) ?? outcome.destinationId)),
+    ...outcomes.map((outcome) => {
+      const { destinationId, databaseName } = outcome;
+      return outcomeLine(outcome, copyName(names.get(destinationId) ?? destinationId, databaseName));
+    }),
   ];
 }
 
-function outcomeLine({ ok, backupId, code, detail }: Run['outcomes'][number], destination: string): string {
-  if (ok) return `  ✔ ${destination}: backup ${backupId ?? ''}`.trimEnd();
-  return `  ✘ ${destination}: ${[code, detail].filter((word) => word !== undefined).join(': ')}`;
+function outcomeLine({ ok, backupId, code, detail }: Run['outcomes'][number], copy: string): string {
+  if (ok) return `  ✔ ${copy}: backup ${backupId ?? ''}`.trimEnd();
+  return `  ✘ ${copy}: ${[code, detail].filter((word) => word !== undefined).join(': ')}`;
 }
 
 /** A run that was started: watched to its end, or left to itself. */

@@ -32,6 +32,9 @@ export const SOAK_TARGETS: readonly SoakTarget[] = [
   },
   { id: 'T8', what: 'missed slots and absence', tests: ['test/operations'], names: ['T8'], shared: true },
   { id: 'T9', what: 'every zone at every change of clocks', tests: ['test/domain'], names: ['T9'], shared: false },
+  { id: 'F56', what: 'tasks that are told to end', tests: ['test/local'], names: ['F56'], shared: true },
+  { id: 'day', what: 'a day of 500 scheduled backups', tests: ['test/local'], names: ['day:'], shared: true },
+  { id: 'T28', what: 'every fault is one alarm', tests: ['test/workflows'], names: ['T28'], shared: false },
   { id: 'T17', what: 'a catalog that goes away', tests: ['test/workflows'], names: ['T17'], shared: true },
   {
     id: 'T20',

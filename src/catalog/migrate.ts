@@ -6,12 +6,14 @@ import type { Secret } from '../domain/secret.ts';
 import * as foundation from './migrations/0001-foundation.ts';
 import * as alarms from './migrations/0002-alarms.ts';
 import * as roleArns from './migrations/0003-role-arns.ts';
+import * as counts from './migrations/0004-counts.ts';
 
 /** In order; a name never changes once released. */
 const MIGRATIONS = {
   '0001-foundation': { up: foundation.up },
   '0002-alarms': { up: alarms.up },
   '0003-role-arns': { up: roleArns.up },
+  '0004-counts': { up: counts.up },
 };
 
 /** Brings the catalog's tables to this release, as their owner. Safe to run again and by several at once. */

@@ -114,6 +114,8 @@ export interface CatalogTables {
     backup_id: string | null;
     request: ColumnType<Record<string, unknown>, string | undefined, string>;
     attempt: Count;
+    /** Attempts that failed and said so. */
+    failures: Count;
     lease_token: string | null;
     lease_until: MaybeAt;
     cancel_requested: Generated<boolean>;
@@ -146,6 +148,8 @@ export interface CatalogTables {
     stored_bytes: string;
     /** What lists show, taken from the manifest once. */
     facts: Json<Record<string, unknown>>;
+    /** By table, where anybody has counted them. */
+    table_rows: Json<Record<string, number>>;
     manifest: Json<Record<string, unknown>>;
     manifest_sha256: string;
     snapshot_at: At;

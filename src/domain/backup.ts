@@ -29,6 +29,12 @@ export function slug(name: string): string {
   return plain.slice(0, SLUG_LENGTH) || 'database';
 }
 
+/** A destination, for people; of an entry that stands for all databases with the one that is meant, or with what belongs to none. */
+export function copyName(destination: string, databaseName?: string): string {
+  if (databaseName === undefined) return destination;
+  return `${destination}, ${databaseName === '' ? 'roles and settings' : `database ${databaseName}`}`;
+}
+
 /** `2026/11/24T103000Z-<run>`: sorts by time within a database's folder. */
 export function runFolder(startedAt: Date, run: string): string {
   const iso = startedAt.toISOString();

@@ -200,7 +200,9 @@ const WEEKDAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'] as const;
 
 /** Numbers become names, so that nobody has to know which day is 1; ranges and steps are written out. */
 function eventBridgeWeekday(field: string): string {
-  if (/[L#]/i.test(field)) return field.replace(/\d(?=[L#])/gi, (day) => String((Number(day) % 7) + 1));
+  // The last Friday is `5#L` here and `6L` there.
+  if (/[L#]/i.test(field))
+    return field.replace(/#L/gi, 'L').replace(/\d(?=[L#])/gi, (day) => String((Number(day) % 7) + 1));
   const saturday = new Date(Date.UTC(2026, 0, 3, 12));
   const week = parse(`0 0 * * ${field}`).nextRuns(7, saturday);
   const days = new Set(week.map((day) => day.getUTCDay()));

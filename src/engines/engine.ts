@@ -19,6 +19,8 @@ export interface Connection {
   readonly options: Readonly<Record<string, string>>;
   /** The address that was checked and must be dialled; the name is kept for TLS (F88). */
   readonly address?: string;
+  /** The server's own port, where that of a tunnel is dialled. */
+  readonly ownPort?: number;
 }
 
 /** What an engine's functions need of this machine. Handed in, so that they start nothing by themselves. */

@@ -1,4 +1,4 @@
-import type { BackupSummaryRow } from '../catalog/repositories/backups.ts';
+import type { BackupRow, BackupSummaryRow } from '../catalog/repositories/backups.ts';
 import { BackupFacts } from '../contract/resources/stored.ts';
 import { BackupState } from '../contract/resources/work.ts';
 import type { ManifestBody } from '../domain/manifest.ts';
@@ -27,7 +27,12 @@ export function backupResource(row: BackupSummaryRow) {
   };
 }
 
-/** Rows of each table, as the manifest counts them. */
-export function tableCounts({ inventory }: Pick<ManifestBody, 'inventory'>): { name: string; rows: number }[] {
-  return Object.entries(inventory.tables).map(([name, { rows }]) => ({ name, rows }));
+/** Rows of each table that anybody has counted: the dump's own session, or whoever read the stored bytes. */
+export function tableCounts(
+  { table_rows: counted }: Pick<BackupRow, 'table_rows'>,
+  { inventory }: Pick<ManifestBody, 'inventory'>,
+): { name: string; rows: number }[] {
+  const sealed = Object.entries(inventory.tables).map(([name, { rows }]) => [name, rows] as const);
+  const all = new Map([...sealed, ...Object.entries(counted)]);
+  return [...all].map(([name, rows]) => ({ name, rows }));
 }

@@ -30,13 +30,12 @@ export const getOneBackup: Operation<'backups.get', 'catalog'> = (runtime, asker
   look(runtime, asker, async (trx) => {
     const row = found(await getBackup(trx, params.backupId), 'backup');
     const reports = await reportsOf(trx, row.id);
-    const manifest = ManifestBody.parse(row.manifest);
     return {
       ...backupResource(row),
       key: row.key,
       manifest: row.manifest,
       reports: reports.map(({ body }) => body),
-      tableCounts: tableCounts(manifest),
+      tableCounts: tableCounts(row, ManifestBody.parse(row.manifest)),
     };
   });
 

@@ -17,6 +17,8 @@ export interface Bootstrapped {
 export interface FirstTenant {
   readonly name: string;
   readonly email: string;
+  /** Ids to be taken, where the caller has written them down before. */
+  readonly owner?: OwnedId;
 }
 
 /**
@@ -27,8 +29,7 @@ export async function bootstrapTenant(
   { catalog }: Pick<Runtime, 'catalog'>,
   first: FirstTenant,
 ): Promise<Bootstrapped> {
-  const tenantId = randomUUID();
-  const id = randomUUID();
+  const { tenantId, id } = first.owner ?? { tenantId: randomUUID(), id: randomUUID() };
   const asker = setUp(tenantId);
   return catalog.withTenant(tenantId, async (trx) => {
     const owner = { id, subject: localSubject(id), email: first.email, name: first.email.split('@')[0] || first.email };

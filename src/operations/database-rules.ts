@@ -35,11 +35,13 @@ export function checkDatabase(settings: DatabaseSettings, rules: Rules): void {
   if (settings.tunnel !== undefined) checkKeySource(settings.tunnel.privateKey.kind, rules.installation);
 }
 
-function checkName({ allDatabases, databaseName }: DatabaseSettings): void {
+function checkName({ allDatabases, databaseName, assertions }: DatabaseSettings): void {
   if (allDatabases && databaseName !== undefined)
     refuse('Both a database and all databases are asked for.', 'Leave out databaseName, or set allDatabases to false.');
   if (!allDatabases && databaseName === undefined)
     refuse('No database is named.', 'Give databaseName, or set allDatabases to true.');
+  if (allDatabases && Object.keys(assertions).length > 0)
+    refuse('Assertions are about one database.', 'Register that database by its name, with its assertions.');
 }
 
 function checkLogin({ user, credential }: DatabaseSettings, { label, registration }: Engine): void {

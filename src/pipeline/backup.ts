@@ -150,7 +150,8 @@ function newRun(needs: DumpNeeds, request: BackupRequest, startedAt: Date): Run 
   const id = request.databaseId ?? databaseId(request.source);
   const run = needs.bench.runId;
   const { attempt } = request.lease;
-  const folder = backupFolder(databaseFolder(request.source, id), startedAt, { id: run, attempt });
+  const { folder: base = databaseFolder(request.source, id) } = request;
+  const folder = backupFolder(base, startedAt, { id: run, attempt });
   const time = startedAt.toISOString().slice(0, 19).replace(/[-:]/g, '').toLowerCase();
   return { backup: `${time}-${randomBytes(5).toString('hex')}`, run, attempt, databaseId: id, folder, startedAt };
 }
@@ -214,7 +215,7 @@ function manifestBody(needs: DumpNeeds, { request, session, run, dumped }: Commi
       name: source.database,
       engine: source.engine,
       host: source.host,
-      port: source.port,
+      port: source.ownPort ?? source.port,
     },
     type: request.type,
     startedAt: run.startedAt.toISOString(),

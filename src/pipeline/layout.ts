@@ -23,6 +23,12 @@ export function databaseFolder(address: Address, id: string = databaseId(address
   return `${slug(address.database)}-${id}`;
 }
 
+/** The same for one database of many that share an id; names that look alike in a key do not share a folder. */
+export function memberFolder(database: string, id: string): string {
+  const digest = createHash('sha256').update(database).digest('hex').slice(0, ID_DIGITS);
+  return `${slug(database)}-${id}-${digest}`;
+}
+
 /** The folder of one run of one database. A later attempt of the same run never shares a key with an earlier one (F30). */
 export function backupFolder(database: string, startedAt: Date, run: { id: string; attempt: number }): string {
   const suffix = run.attempt === 1 ? '' : `-${run.attempt}`;

@@ -58,6 +58,8 @@ export interface BackupRequest {
   readonly source: Connection;
   /** The database's id in the catalog; without a catalog it is derived from the address. */
   readonly databaseId?: string;
+  /** The database's folder in every store; derived from its name and id unless told. */
+  readonly folder?: string;
   readonly lease: Lease;
   readonly type: BackupType;
   readonly include: readonly string[];

@@ -44,7 +44,10 @@ export function openClientDatabase(parts: DiallingParts) {
       target: { host: unbracketed(settings.host), port: settings.port },
       signal: wish.bench.signal,
     });
-    return { connection: { ...base, address: tunnel.address, port: tunnel.port }, close: tunnel.close };
+    return {
+      connection: { ...base, address: tunnel.address, port: tunnel.port, ownPort: settings.port },
+      close: tunnel.close,
+    };
   };
 }
 

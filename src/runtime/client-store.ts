@@ -103,12 +103,17 @@ async function lookUp({ catalog }: StoreParts, request: Omit<StorageRequest, 'pu
 async function openFolder({ privateFolders }: StoreParts, path: string): Promise<Storage> {
   const root = folderOf(path);
   const real = await deepestReal(root);
-  if (privateFolders.some((folder) => real === folder || real.startsWith(folder + sep))) {
+  // Neither in one of them nor around one: what is removed from a store must never be the service's own.
+  if (privateFolders.some((folder) => isWithin(real, folder) || isWithin(folder, real))) {
     throw new Failure('storage_denied', `${path} lies among what the service keeps for itself.`, {
       remedy: 'Choose another folder.',
     });
   }
   return openStorage({ kind: 'filesystem', root });
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
 function folderOf(path: string): string {
@@ -132,13 +137,23 @@ async function requireEndpoint({ resolver, allowed }: StoreParts, { endpoint }: 
     });
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  requireDialable(host, isIP(host) === 0 ? await resolver.addresses(host) : [host], allowed);
+  requireDialable(host, isIP(host) === 0 ? await addressesOf(resolver, host) : [host], allowed);
+}
+
+/** A name that nobody knows is that of a store here, and of no database. */
+async function addressesOf(resolver: Resolver, host: string): Promise<readonly string[]> {
+  try {
+    return await resolver.addresses(host);
+  } catch (error) {
+    if (!(error instanceof Failure && error.code === 'database_unreachable')) throw error;
+    const remedy = 'Check the spelling of the endpoint, and the DNS of this machine.';
+    throw new Failure('storage_unreachable', error.message, { remedy, cause: error });
+  }
 }
 
 function checkedLookup({ resolver, allowed }: StoreParts): LookupFunction {
   return (host, options, done) => {
-    resolver
-      .addresses(host)
+    addressesOf(resolver, host)
       .then((addresses) => requireDialable(host, addresses, allowed))
       .then(
         (address) => pinnedLookup(address)(host, options, done),

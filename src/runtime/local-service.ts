@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog, OwnedId } from '../catalog/catalog.ts';
@@ -65,7 +66,25 @@ export async function openLocalService(options: LocalServiceOptions): Promise<Lo
   const config = readServiceConfig();
   const lines = logFile(join(local.dataFolder, 'service.log'));
   const { catalog, queueUrl } = await openLocalCatalog(config, local, server);
-  const { runtime, ...work } = await assemble(options, { config, catalog, log: openLog(lines) });
+  const close = async () => {
+    await catalog.close();
+    lines.close();
+  };
+  try {
+    return { ...(await serviceOn(options, { config, catalog, log: openLog(lines) })), queueUrl, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function serviceOn(
+  options: LocalServiceOptions,
+  parts: Parts,
+): Promise<Omit<LocalService, 'queueUrl' | 'close'>> {
+  const { local } = options;
+  const { config, catalog } = parts;
+  const { runtime, ...work } = await assemble(options, parts);
   const keyFile = join(local.dataFolder, 'owner.key');
   const owner = await ensureOwner(catalog, { keyFile, ownerFile: local.secretFile('owner.json') });
   // For the command line, which finds the service by it.
@@ -73,17 +92,12 @@ export async function openLocalService(options: LocalServiceOptions): Promise<Lo
   const issuers = await issuersOf(local, config, runtime);
   return {
     runtime,
-    queueUrl,
     alone: config.catalog === undefined,
     ...work,
     verifier: makeVerifier({ catalog, tokens: accessTokens(issuers, runtime.now), now: runtime.now }),
     keyFile,
     // Behind #, so that it is in no log of a server or proxy.
     signInLink: async () => `${runtime.installation.publicUrl}/sign-in#${await makeSignInLink(runtime, owner)}`,
-    close: async () => {
-      await catalog.close();
-      lines.close();
-    },
   };
 }
 
@@ -175,18 +189,18 @@ async function ensureOwner(
   { keyFile, ownerFile }: { readonly keyFile: string; readonly ownerFile: string },
 ): Promise<OwnedId> {
   const known = existsSync(ownerFile) ? (JSON.parse(readFileSync(ownerFile, 'utf8')) as OwnedId) : undefined;
-  if (known === undefined) {
-    const { owner, key } = await bootstrapTenant(
-      { catalog },
-      { name: 'This machine', email: 'owner@localhost.localdomain' },
-    );
-    await writeSecret(keyFile, `${key}\n`);
-    await writeSecret(ownerFile, JSON.stringify(owner));
-    return owner;
-  }
+  const owner = known ?? { tenantId: randomUUID(), id: randomUUID() };
+  // Written down before it is made: whoever is stopped in between makes this one the next time, and never a second.
+  if (known === undefined) await writeSecret(ownerFile, JSON.stringify(owner));
   const key = existsSync(keyFile) ? readFileSync(keyFile, 'utf8').trim() : '';
   const held = key === '' ? undefined : await catalog.find.apiKey(tokenHash(key));
-  if (held?.tenantId !== known.tenantId)
-    await writeSecret(keyFile, `${await anotherOwnerKey({ catalog }, known.tenantId)}\n`);
-  return known;
+  if (held?.tenantId !== owner.tenantId) await writeSecret(keyFile, `${await ownerKey(catalog, owner)}\n`);
+  return owner;
+}
+
+async function ownerKey(catalog: Catalog, owner: OwnedId): Promise<string> {
+  const { tenantId } = owner;
+  if ((await catalog.find.tenants()).includes(tenantId)) return anotherOwnerKey({ catalog }, tenantId);
+  const first = { name: 'This machine', email: 'owner@localhost.localdomain', owner };
+  return (await bootstrapTenant({ catalog }, first)).key;
 }

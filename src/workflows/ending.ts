@@ -9,6 +9,7 @@ import { badBackupsInARow } from '../catalog/repositories/run-history.ts';
 import type { RunEnd } from '../catalog/repositories/run-lease.ts';
 import type { RunRow } from '../catalog/repositories/runs.ts';
 import { Run } from '../contract/resources/work.ts';
+import { copyName } from '../domain/backup.ts';
 import { queueReconcile } from './reconcile/queue.ts';
 
 /**
@@ -79,9 +80,9 @@ async function tellOfFailure(trx: TenantTransaction, run: RunRow): Promise<void>
 
 async function failingOf(trx: TenantTransaction, run: RunRow) {
   const failing = [];
-  for (const { destinationId, ok, code, detail } of Run.shape.outcomes.parse(run.outcomes)) {
+  for (const { destinationId, databaseName, ok, code, detail } of Run.shape.outcomes.parse(run.outcomes)) {
     if (ok) continue;
-    const name = (await getDestination(trx, destinationId))?.name ?? destinationId;
+    const name = copyName((await getDestination(trx, destinationId))?.name ?? destinationId, databaseName);
     failing.push({
       destinationId,
       name,

@@ -59,9 +59,11 @@ async function endHeld(trx: TenantTransaction, { definition, run, input, lease }
   // What is stopped for being late says that it was stopped.
   const why = seen.final ? seen : (reportedFailure(run, attempt) ?? seen);
   const end = endOf(run, why);
-  if (end.state !== 'cancelled' && mayRetry(definition, why) && attempt < attempts) {
+  // Attempts whose worker died said nothing of the run, and have an allowance of their own.
+  const failures = run.failures + 1;
+  if (end.state !== 'cancelled' && mayRetry(definition, why) && failures < attempts) {
     await releaseRun(trx, lease, end);
-    return { again: true, waitSeconds: backoff(attempt) };
+    return { again: true, waitSeconds: backoff(failures) };
   }
   await concludeRun(trx, await finishRun(trx, lease, end));
   return OVER;
@@ -81,8 +83,8 @@ const FIRST_WAIT = 15;
 const LONGEST_WAIT = 900;
 
 /** 15 s, 30 s, 60 s … and up to as much again, so that many who failed together do not return together. */
-function backoff(attempt: number): number {
-  const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1));
+function backoff(failures: number): number {
+  const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
   return Math.round(wait * (1 + Math.random()));
 }
 

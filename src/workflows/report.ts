@@ -5,9 +5,11 @@ import type { Why } from './failed.ts';
 
 const CODES = Object.keys(FAILURES) as [FailureCode, ...FailureCode[]];
 
-/** What became of one destination of a backup. */
+/** What became of one database of a backup at one of its destinations. */
 export const Outcome = z.object({
   destinationId: z.string(),
+  /** Which one it is, of an entry that stands for all of a server's; empty: what belongs to none of them. */
+  databaseName: z.string().optional(),
   ok: z.boolean(),
   code: z.enum(CODES).optional(),
   detail: z.string().optional(),

@@ -75,6 +75,7 @@ function sound(id: string): NewBackup {
     storedBytes: 5,
     facts: {},
     manifest: {},
+    tableRows: {},
     manifestSha256: 'b'.repeat(64),
     snapshotAt: new Date(),
     verifiedAt: new Date(),

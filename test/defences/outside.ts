@@ -125,4 +125,20 @@ export const outsideDefences: readonly Defence[] = [
     put: 'void tenantId; void what; return Buffer.of(VERSION);',
     test: 'test/platform/vault.test.ts',
   },
+  {
+    fault: 'F95',
+    what: 'what a client sends is a parameter of a statement, never its text',
+    file: 'src/catalog/repositories/backups.ts',
+    remove: `sql<boolean>\`tags @> array[\${tag}::text] and tags <> '{}'\``,
+    put: `sql<boolean>\`\${sql.raw(\`tags @> array['\${tag}'] and tags <> '{}'\`)}\``,
+    test: 'test/lambdas/injection.test.ts',
+  },
+  {
+    fault: 'F63',
+    what: 'a backup through a tunnel is of the server, not of the tunnel’s end',
+    file: 'src/pipeline/backup.ts',
+    remove: 'port: source.ownPort ?? source.port,',
+    put: 'port: source.port,',
+    test: 'test/runtime/tunnel-backup.test.ts',
+  },
 ];

@@ -185,6 +185,7 @@ describe('EventBridge expressions', () => {
     ['0 0 * * */2', ['cron(0 0 ? * SUN,TUE,THU,SAT *)']],
     ['0 0 L * *', ['cron(0 0 L * ? *)']],
     ['0 0 * * 5L', ['cron(0 0 ? * 6L *)']],
+    ['0 0 * * 5#L', ['cron(0 0 ? * 6L *)']],
     ['0 0 * * MON#1', ['cron(0 0 ? * MON#1 *)']],
   ])('of %s are %p', (pattern, expected) => {
     expect(eventBridgeExpressions({ pattern, zone: 'UTC' })).toEqual(expected);

@@ -315,6 +315,7 @@ export async function addBackup(
         warnings: [],
       },
       manifest,
+      tableRows: {},
       manifestSha256: 'b'.repeat(64),
       snapshotAt: createdAt ?? new Date(manifest.snapshotAt),
       verifiedAt: new Date(),

@@ -11,10 +11,7 @@ export function watchDescendants(root: number, everyMs = 5) {
   let samples = 0;
   const timer = setInterval(() => {
     samples += 1;
-    for (const pid of descendants(root)) {
-      const commandLine = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
-      seen.set(`${pid} ${commandLine}`, { pid, commandLine });
-    }
+    for (const one of familyOf(root)) seen.set(`${one.pid} ${one.commandLine}`, one);
   }, everyMs);
   return {
     stop: () => {
@@ -22,6 +19,20 @@ export function watchDescendants(root: number, everyMs = 5) {
       return { samples, seen: [...seen.values()] };
     },
   };
+}
+
+/** A process and its descendants, now. */
+export function familyOf(root: number): SeenProcess[] {
+  return descendants(root).map((pid) => ({
+    pid,
+    commandLine: read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim(),
+  }));
+}
+
+/** Whether a process is there and has not ended; one that nobody has waited for yet has ended. */
+export function isAlive(pid: number): boolean {
+  const status = read(`/proc/${pid}/status`);
+  return status !== '' && !/^State:\s+[ZX]/m.test(status);
 }
 
 function descendants(root: number): number[] {

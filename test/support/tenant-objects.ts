@@ -58,19 +58,7 @@ async function recordWork({ world }: TestService, scope: Scope) {
   const { tenantId, databaseId, destinationId } = scope;
   const [runId, backupId, restoreId] = [randomUUID(), randomUUID(), randomUUID()];
   const manifest = manifestOf(backupId);
-  const facts = {
-    databaseName: 'shop',
-    engine: 'postgres',
-    type: 'full',
-    consistency: 'snapshot',
-    sha256: manifest.stored.sha256,
-    encrypted: false,
-    serverVersion: '15.20',
-    toolVersion: '15.20',
-    tables: 1,
-    rows: 1,
-    warnings: [],
-  } as const;
+  const facts = backupFacts(manifest.stored.sha256);
   await world.catalog.withTenant(tenantId, async (trx) => {
     await insertRun(trx, {
       tenantId,
@@ -97,6 +85,7 @@ async function recordWork({ world }: TestService, scope: Scope) {
       storedBytes: 5,
       facts,
       manifest,
+      tableRows: {},
       manifestSha256: createHash('sha256').update(JSON.stringify(manifest)).digest('hex'),
       snapshotAt: new Date(),
       verifiedAt: new Date(),
@@ -108,7 +97,24 @@ async function recordWork({ world }: TestService, scope: Scope) {
   return { runId, backupId, restoreId };
 }
 
-function manifestOf(backup: string) {
+/** What lists show of a backup as below. */
+export function backupFacts(sha256: string) {
+  return {
+    databaseName: 'shop',
+    engine: 'postgres',
+    type: 'full',
+    consistency: 'snapshot',
+    sha256,
+    encrypted: false,
+    serverVersion: '15.20',
+    toolVersion: '15.20',
+    tables: 1,
+    rows: 1,
+    warnings: [],
+  } as const;
+}
+
+export function manifestOf(backup: string) {
   return {
     format: 'database-dump/manifest',
     version: 1,

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { listBackupRows } from '../../src/catalog/repositories/backups.ts';
+import { backupDefinition } from '../../src/workflows/backup/definition.ts';
 import { type KilledRunner, killedRunner } from '../support/killed-runner.ts';
 import { sized } from '../support/size.ts';
 import { startWorkflowWorld, type Tenant, type WorkflowWorld } from '../support/workflow-world.ts';
 
 const KILLS = sized(20, 500);
+const MOST_ATTEMPTS = backupDefinition.attempts + backupDefinition.deaths;
 const SLOW_MS = 250;
 const LONGEST_MS = 1200;
 
@@ -50,7 +52,8 @@ describe('a runner that is killed', () => {
         expect({ sealed, rows: await rowsOf(world, tenant, runId) }).toEqual({ sealed: 1, rows: ['good'] });
         continue;
       }
-      expect(state).toBe('interrupted');
+      // Given up only when whoever did it has died as often as may be.
+      expect({ state, attempt }).toEqual({ state: 'interrupted', attempt: MOST_ATTEMPTS });
       expect(sealed).toBeLessThanOrEqual(1);
       // What an attempt sealed before it was the last is adopted by the inventory that the end of the run asks for (F57).
       for (let n = 0; n < 600 && (await rowsOf(world, tenant, runId)).length < sealed; n += 1) await sleep(50);
@@ -60,7 +63,7 @@ describe('a runner that is killed', () => {
     }
     console.log(`runs by end and attempt: ${JSON.stringify(ends)}`);
     const interrupted = Object.entries(ends).filter(([end]) => !end.startsWith('succeeded'));
-    expect(interrupted.reduce((sum, [, n]) => sum + n, 0)).toBeLessThanOrEqual(asked.length * 0.01);
+    expect(interrupted.reduce((sum, [, n]) => sum + n, 0)).toBeLessThanOrEqual(Math.max(2, asked.length * 0.01));
   }, 600_000);
 });
 

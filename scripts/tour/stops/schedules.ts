@@ -52,6 +52,10 @@ async function backedUp(tour: Tour, name: string, rows: number): Promise<void> {
   const backup = await owner.call('backups.get', { params: { backupId } });
   assert.equal(backup.state, 'good');
   assert.equal(backup.rows, rows);
+  assert.deepEqual(
+    backup.tableCounts.map((table) => table.rows),
+    [rows],
+  );
   narrator.say(`${name}: a good backup of ${backup.rows} rows`);
 }
 

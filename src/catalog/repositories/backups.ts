@@ -4,8 +4,8 @@ import type { CatalogTables } from '../schema.ts';
 import { behind, cutPage, type Page, type PageRequest } from './page.ts';
 
 export type BackupRow = Selectable<CatalogTables['backups']>;
-/** Without its manifest, which can be large. */
-export type BackupSummaryRow = Omit<BackupRow, 'manifest'>;
+/** Without its manifest and what is said of each table, which can be large. */
+export type BackupSummaryRow = Omit<BackupRow, 'manifest' | 'table_rows'>;
 
 export interface NewBackup {
   readonly tenantId: string;
@@ -27,6 +27,8 @@ export interface NewBackup {
   /** What lists show; see the contract's `BackupFacts`. */
   readonly facts: Readonly<Record<string, unknown>>;
   readonly manifest: Readonly<Record<string, unknown>>;
+  /** By table, as far as they are known. */
+  readonly tableRows: Readonly<Record<string, number>>;
   readonly manifestSha256: string;
   readonly snapshotAt: Date;
   readonly verifiedAt: Date | undefined;
@@ -85,6 +87,7 @@ export async function insertBackup(trx: TenantTransaction, backup: NewBackup): P
       stored_bytes: String(backup.storedBytes),
       facts: JSON.stringify(backup.facts),
       manifest: JSON.stringify(backup.manifest),
+      table_rows: JSON.stringify(backup.tableRows),
       manifest_sha256: backup.manifestSha256,
       snapshot_at: backup.snapshotAt,
       verified_at: backup.verifiedAt ?? null,

@@ -205,12 +205,13 @@ export async function finishRun(trx: TenantTransaction, { runId, lease }: LeaseR
   throw lost(runId);
 }
 
-/** Gives the run back to the queue for another attempt; the lease is gone with it. */
+/** Gives the run back to the queue for another attempt, one failure older; the lease is gone with it. */
 export async function releaseRun(trx: TenantTransaction, { runId, lease }: LeaseRef, why: RunEnd): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('runs')
     .set((eb) => ({
       state: 'queued',
+      failures: eb('failures', '+', 1),
       lease_token: null,
       lease_until: null,
       code: why.code ?? null,

@@ -84,14 +84,14 @@ const LEVEL3 = sql<Nullable<Rows<'level3'>>>`
   where d.removed_at is null order by d.id`;
 
 const sizes = (now: Date) => sql<Rows<'sizes'>>`
-  select * from (select distinct on (d.id) d.id as "databaseId", d.name as "databaseName", b.id as "backupId",
+  select * from (select distinct on (d.id, b.identity) d.id as "databaseId", d.name as "databaseName", b.id as "backupId",
       b.plain_bytes::float8 as bytes, p.plain_bytes::float8 as "bytesBefore"
     from backups b join databases d on d.tenant_id = b.tenant_id and d.id = b.database_id
     join lateral (select plain_bytes from backups where tenant_id = b.tenant_id and database_id = b.database_id
-      and destination_id = b.destination_id and state = 'good' and snapshot_at < b.snapshot_at
+      and identity = b.identity and destination_id = b.destination_id and state = 'good' and snapshot_at < b.snapshot_at
       and facts ->> 'type' = b.facts ->> 'type' order by snapshot_at desc limit 1) p on true
     where b.created_at > ${ago(now, 2 * DAY_MS)} and b.state in ('sealed', 'stored', 'good') and d.removed_at is null
-    order by d.id, b.snapshot_at desc, b.id) newest where bytes * 2 < "bytesBefore"`;
+    order by d.id, b.identity, b.snapshot_at desc, b.id) newest where bytes * 2 < "bytesBefore"`;
 
 /** The newest first; how many there are stands in each. */
 const BAD_BACKUPS = sql<Nullable<Rows<'badBackups'>>>`

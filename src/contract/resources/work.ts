@@ -99,6 +99,8 @@ export const Run = z
     outcomes: z.array(
       z.strictObject({
         destinationId: Id,
+        /** Of an entry that stands for all databases of a server; empty: its roles, accounts and settings. */
+        databaseName: z.string().optional(),
         ok: z.boolean(),
         backupId: Id.optional(),
         code: z.string().optional(),

@@ -172,8 +172,13 @@ function verbOf(state: string): string {
   return state === 'failed' ? 'failed' : `was ${state}`;
 }
 
+/** In a title. */
+const MOST_NAMES = 3;
+
 function subjectOf({ databaseName, failing }: EventData<'run.failed'>): string {
-  const names = failing.map(({ name }) => name).join(', ');
+  const some = failing.slice(0, MOST_NAMES).map(({ name }) => name);
+  const more = failing.length - some.length;
+  const names = [...some, ...(more > 0 ? [`${more} more`] : [])].join(', ');
   return [databaseName ?? 'no database', names === '' ? undefined : `not in ${names}`].filter(Boolean).join(', ');
 }
 

@@ -37,7 +37,33 @@ export function makeClient(
     },
   });
   watchClock(client, clock);
+  if (isProtected(config.endpoint)) leaveBodiesUnsigned(client);
   return client;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** Whether nobody in between can change what is sent: TLS, or no way between at all. */
+function isProtected(endpoint: string | undefined): boolean {
+  if (endpoint === undefined) return true;
+  const { protocol, hostname } = new URL(endpoint);
+  return protocol === 'https:' || LOOPBACK.test(hostname);
+}
+
+/**
+ * A signature over a body costs a SHA-256 of it, a third of what sending costs. Where the transport keeps it whole the store
+ * takes the signature over everything else, and the part's own checksum guards against mistakes (AWS: UNSIGNED-PAYLOAD).
+ */
+function leaveBodiesUnsigned(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { request } = args as { readonly request?: { headers?: Record<string, string>; body?: unknown } };
+      if (request?.headers !== undefined && request.body instanceof Uint8Array)
+        request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+      return next(args);
+    },
+    { step: 'build', priority: 'low', name: 'leaveBodiesUnsigned', override: true },
+  );
 }
 
 // Nearest to the wire, so that refusals are seen as well as answers.

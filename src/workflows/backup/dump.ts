@@ -1,9 +1,8 @@
 import { BackupRun } from '../../contract/resources/stored.ts';
 import { Failure, messageOf, problemOf } from '../../domain/failure.ts';
-import type { Connection, Engine } from '../../engines/engine.ts';
+import type { Engine } from '../../engines/engine.ts';
 import { backupToAll } from '../../pipeline/backup.ts';
 import type { CopyOutcome } from '../../pipeline/copies.ts';
-import { databaseFolder } from '../../pipeline/layout.ts';
 import { removeLeftovers } from '../../pipeline/leftovers.ts';
 import type { BackupRequest, TrustedManifest } from '../../pipeline/pipeline.ts';
 import { verify } from '../../pipeline/verify.ts';
@@ -12,6 +11,7 @@ import { engineIn } from '../engine-of.ts';
 import type { JobDatabase } from '../job.ts';
 import type { Outcome } from '../report.ts';
 import { needsOf, type Task, type TaskWork } from '../task.ts';
+import { type Piece, piecesOf } from './pieces.ts';
 import { sealedByRun } from './sealed.ts';
 
 /** A destination and the store behind it, or why there is none. */
@@ -24,57 +24,63 @@ interface Target {
 }
 
 /**
- * The long step of a backup: one dump into all destinations, proved at each of them up to level 2. What an earlier attempt of
- * the run has sealed is not written again. Fails when no destination has its copy.
+ * The long step of a backup: one dump into all destinations, proved at each of them up to level 2; for an entry that stands
+ * for all databases of a server one after the other, each with outcomes of its own. What an earlier attempt of the run has
+ * sealed is not written again. Fails when no destination has any copy.
  */
 export const dump: TaskWork = async (task) => {
   const { job, runtime, bench } = task;
   const request = BackupRun.parse(job.request);
-  const database = databaseOf(task);
+  const { database } = job;
+  if (database === undefined)
+    throw new Failure('not_found', 'The run names no database.', { remedy: 'Start another backup.' });
   const engine = engineIn(runtime.engines, database.look.engine);
   const open = await runtime.openDatabase(database.look, { runId: job.runId, bench });
-  const work: Dump = { request, database, engine, source: open.connection };
-  const targets = await Promise.all(request.destinationIds.map((id) => openTarget(task, work, id)));
   try {
-    const outcomes = await dumpInto(task, work, targets);
-    const first = outcomes.find(({ failure }) => failure !== undefined)?.failure;
-    if (outcomes.every(({ failure }) => failure !== undefined)) throw first;
-    return { outcomes: outcomes.map(({ destinationId, failure }) => outcomeOf(destinationId, failure)) };
+    const all = { entry: database, engine, source: open.connection, type: request.type };
+    const done: TargetOutcome[] = [];
+    for (const piece of await piecesOf(task, all))
+      done.push(...(await dumpPiece(task, { request, database, engine, piece })));
+    const [first] = done;
+    if (first !== undefined && done.every(({ failure }) => failure !== undefined)) throw first.failure;
+    return { outcomes: done.map(outcomeOf) };
   } finally {
-    for (const { storage } of targets) await storage?.close();
     await open.close();
   }
 };
 
-function outcomeOf(destinationId: string, failure: unknown): Outcome {
-  if (failure === undefined) return { destinationId, ok: true };
-  return { destinationId, ok: false, code: problemOf(failure).code, detail: messageOf(failure) };
-}
-
-/** Without a name the tools would take whichever database is their default, and call it the one that was meant. */
-function databaseOf({ job: { database } }: Task): JobDatabase {
-  if (database === undefined)
-    throw new Failure('not_found', 'The run names no database.', { remedy: 'Start another backup.' });
-  if (database.look.settings.databaseName !== undefined) return database;
-  throw new Failure('server_unsupported', 'A run saves one database, and this entry stands for all of a server.', {
-    remedy: 'Register each database by its name, or use dbdump rescue backup --all-databases.',
-  });
+function outcomeOf({ destinationId, databaseName, failure }: TargetOutcome): Outcome {
+  const about = { destinationId, ...(databaseName === undefined ? {} : { databaseName }) };
+  if (failure === undefined) return { ...about, ok: true };
+  return { ...about, ok: false, code: problemOf(failure).code, detail: messageOf(failure) };
 }
 
 interface Dump {
   readonly request: BackupRun;
   readonly database: JobDatabase;
   readonly engine: Engine;
-  readonly source: Connection;
+  readonly piece: Piece;
 }
 
-async function openTarget(task: Task, { source, database }: Dump, destinationId: string): Promise<Target> {
+async function dumpPiece(task: Task, work: Dump): Promise<readonly TargetOutcome[]> {
+  const { request, piece } = work;
+  if (piece.member !== undefined)
+    task.bench.note(piece.type === 'globals' ? 'roles and settings' : `database ${piece.member}`);
+  const targets = await Promise.all(request.destinationIds.map((id) => openTarget(task, piece, id)));
+  try {
+    const outcomes = await dumpInto(task, work, targets);
+    return outcomes.map((outcome) => ({ ...outcome, databaseName: piece.member }));
+  } finally {
+    for (const { storage } of targets) await storage?.close();
+  }
+}
+
+async function openTarget(task: Task, { folder }: Piece, destinationId: string): Promise<Target> {
   const { runtime, bench, job } = task;
   const { tenantId, runId, attempt } = job;
   let storage: Storage | undefined;
   try {
     storage = await runtime.openStorage({ tenantId, destinationId, purpose: 'write', runId });
-    const folder = databaseFolder(source, database.id);
     const sealed = attempt === 1 ? undefined : await sealedEarlier(task, storage, folder);
     if (sealed === undefined) await clearFolder(task, storage, folder);
     return { destinationId, storage, sealed };
@@ -97,6 +103,7 @@ async function clearFolder({ bench, job }: Task, storage: Storage, folder: strin
 
 interface TargetOutcome {
   readonly destinationId: string;
+  readonly databaseName?: string | undefined;
   readonly failure: unknown;
 }
 
@@ -159,15 +166,14 @@ async function sealedEarlier({ runtime, job, bench }: Task, storage: Storage, fo
 
 const ZSTD_LEVEL = 3;
 
-function requestOf({ lease }: Task, { request, database, source }: Dump): BackupRequest {
+function requestOf({ lease }: Task, { request, database, piece }: Dump): BackupRequest {
   const { settings } = database.look;
+  const { source, folder, type } = piece;
+  // Tables are chosen; what belongs to no database has none.
+  const { include, exclude } = type === 'globals' ? { include: [], exclude: [] } : settings;
   return {
-    source,
+    ...{ source, folder, type, include, exclude, lease },
     databaseId: database.id,
-    lease,
-    type: request.type,
-    include: settings.include,
-    exclude: settings.exclude,
     compression: { algorithm: 'zstd', level: ZSTD_LEVEL },
     recipients: request.recipients,
     rateLimit: settings.rateLimitBytesPerSecond,

@@ -9,28 +9,30 @@ import { finishRun, type RunEnd, renewLease, requireLease } from '../../catalog/
 import type { RunRow } from '../../catalog/repositories/runs.ts';
 import { BackupFacts, BackupRun } from '../../contract/resources/stored.ts';
 import { Failure } from '../../domain/failure.ts';
-import { databaseFolder, databaseId } from '../../pipeline/layout.ts';
+import { databaseId } from '../../pipeline/layout.ts';
 import type { BackupSummary } from '../../pipeline/pipeline.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { concludeRun } from '../ending.ts';
-import { jobOf } from '../job.ts';
+import { type JobDatabase, jobOf } from '../job.ts';
 import { reportOf, type TaskReport } from '../report.ts';
 import { type Claimed, LEASE_SECONDS } from '../workflow.ts';
 import { queueLevel3 } from './level3.ts';
+import { folderOf } from './pieces.ts';
 import { sealedByRun } from './sealed.ts';
 
 export interface Recorded extends Claimed {
   /** Backups of this run, one for each destination that has its copy. */
   readonly backupIds: readonly string[];
-  /** A verification to level 3 that is due now, if one is. */
-  readonly verifyRunId: string | undefined;
+  /** Verifications to level 3 that are due now. */
+  readonly verifyRunIds: readonly string[];
 }
 
 type Needs = Pick<Runtime, 'catalog' | 'trusted' | 'openStorage' | 'now'>;
 
-/** One destination as its store shows it. */
+/** One database at one destination, as the store shows it. */
 interface Place {
   readonly destinationId: string;
+  readonly databaseName: string | undefined;
   readonly sealed: BackupSummary | undefined;
   /** The task could write and read it. */
   readonly proved: boolean;
@@ -45,60 +47,68 @@ interface Place {
 export async function record(runtime: Needs, input: Claimed): Promise<Recorded> {
   const { tenantId, runId, lease, attempt } = input;
   const ref = { runId, lease };
-  const { run, folder } = await runtime.catalog.withTenant(tenantId, async (trx) => {
+  const { run, entry } = await runtime.catalog.withTenant(tenantId, async (trx) => {
     // Between a task and its record more may pass than a lease lasts; it is still this attempt's unless somebody claimed it.
     await renewLease(trx, ref, LEASE_SECONDS * 2);
     const held = await requireLease(trx, ref);
-    return { run: held, folder: await folderOf(trx, held) };
+    return { run: held, entry: found((await jobOf(trx, held)).database, 'database') };
   });
   const report = reportOf(run, attempt);
   const places: Place[] = [];
-  for (const destinationId of BackupRun.parse(run.request).destinationIds)
-    places.push(await lookAt(runtime, { run, folder, destinationId, report }));
+  for (const databaseName of membersOf(entry, report)) {
+    const folder = folderOf(entry, databaseName);
+    for (const destinationId of BackupRun.parse(run.request).destinationIds)
+      places.push(await lookAt(runtime, { run, folder, databaseName, destinationId, report }));
+  }
   return runtime.catalog.withTenant(tenantId, async (trx) => {
     await renewLease(trx, ref, LEASE_SECONDS);
     const held = await requireLease(trx, ref);
-    const recorded: { readonly destinationId: string; readonly row: BackupRow }[] = [];
-    for (const { destinationId, sealed } of places)
-      if (sealed !== undefined)
-        recorded.push({ destinationId, row: await insert(trx, held, { destinationId, sealed }) });
+    const recorded: Kept[] = [];
+    for (const place of places) {
+      const { destinationId, sealed } = place;
+      if (sealed !== undefined) recorded.push({ place, row: await insert(trx, held, { destinationId, sealed }) });
+    }
     const ended = await finishRun(trx, ref, endOf(places, recorded));
     for (const { row } of recorded) await tellOfSize(trx, row);
-    const verifyRunId = await queueLevel3(
+    const verifyRunIds = await queueLevel3(
       trx,
       ended,
       recorded.map(({ row }) => row),
     );
     await concludeRun(trx, ended);
-    return { ...input, backupIds: recorded.map(({ row }) => row.id), verifyRunId };
+    return { ...input, backupIds: recorded.map(({ row }) => row.id), verifyRunIds };
   });
 }
 
-async function folderOf(trx: TenantTransaction, run: RunRow): Promise<string> {
-  const { database } = await jobOf(trx, run);
-  const { id, look } = found(database, 'database');
-  const { host, port, databaseName = '' } = look.settings;
-  return databaseFolder({ engine: look.engine, host, port, database: databaseName }, id);
+/** Which databases the task says it saved, or tried to; undefined is the one of an entry that is one database. */
+function membersOf({ look }: JobDatabase, report: TaskReport | undefined): readonly (string | undefined)[] {
+  if (!look.settings.allDatabases) return [undefined];
+  const names = (report?.outcomes ?? []).flatMap(({ databaseName }) => databaseName ?? []);
+  if (names.length > 0) return [...new Set(names)];
+  throw new Failure('internal', 'The task does not say which databases it saved.', { remedy: 'Start another backup.' });
 }
 
 interface Look {
   readonly run: RunRow;
   readonly folder: string;
+  readonly databaseName: string | undefined;
   readonly destinationId: string;
   readonly report: TaskReport | undefined;
 }
 
 async function lookAt(runtime: Needs, look: Look): Promise<Place> {
-  const { destinationId, report } = look;
-  const outcome = report?.outcomes?.find((one) => one.destinationId === destinationId);
+  const { destinationId, databaseName, report } = look;
+  const outcome = report?.outcomes?.find(
+    (one) => one.destinationId === destinationId && one.databaseName === databaseName,
+  );
   const { code = 'backup_lost', detail = 'The store holds no backup of this run.' } = outcome ?? {};
-  const proved = outcome?.ok !== false;
+  const told = { destinationId, databaseName, proved: outcome?.ok !== false, code, detail };
   try {
-    return { destinationId, sealed: await sealedAt(runtime, look), proved, code, detail };
+    return { ...told, sealed: await sealedAt(runtime, look) };
   } catch (error) {
     // What failed for the task may fail for us: the other destinations do not wait for it. What it may hold all the same is
     // adopted once it answers.
-    if (outcome?.ok === false) return { destinationId, sealed: undefined, proved, code, detail };
+    if (outcome?.ok === false) return { ...told, sealed: undefined };
     throw error;
   }
 }
@@ -133,6 +143,7 @@ async function insert(trx: TenantTransaction, run: RunRow, place: { destinationI
     storedBytes: body.stored.bytes,
     facts: factsOf(sealed),
     manifest: body,
+    tableRows: rowsByTable(sealed),
     manifestSha256: manifest.sha256,
     snapshotAt: new Date(body.snapshotAt),
     verifiedAt: status === 'good' ? verifiedAt : undefined,
@@ -150,10 +161,19 @@ function stateOf(status: BackupSummary['status']) {
   return status;
 }
 
-/** Whose backup it is: another server or another name is another database, and never stands in for this one (F63). */
+/**
+ * Whose backup it is: another server or another name is another database, and never stands in for this one (F63). Nor do a
+ * server's roles and settings for the database through which they were read.
+ */
 export function identityOf({ manifest }: Pick<BackupSummary, 'manifest'>): string {
-  const { engine, host, port, name } = manifest.body.database;
-  return databaseId({ engine, host, port, database: name });
+  const { type, database } = manifest.body;
+  const { engine, host, port, name } = database;
+  const id = databaseId({ engine, host, port, database: name });
+  return type === 'globals' ? `${id} ${type}` : id;
+}
+
+export function rowsByTable({ tables }: Pick<BackupSummary, 'tables'>): Record<string, number> {
+  return Object.fromEntries(Object.entries(tables).map(([name, { rows }]) => [name, rows]));
 }
 
 /** What lists show of it. A table that nothing has counted yet is one all the same. */
@@ -176,20 +196,25 @@ export function factsOf({ manifest, tables }: Pick<BackupSummary, 'manifest' | '
 }
 
 interface Kept {
-  readonly destinationId: string;
+  readonly place: Place;
   readonly row: BackupRow;
 }
 
 /** A copy that is there and could not be read again is no success: it is recorded as what it was proved to be. */
-function outcomeOf({ destinationId, sealed, proved, code, detail }: Place, kept: readonly Kept[]) {
-  const row = kept.find((one) => one.destinationId === destinationId)?.row;
-  const about = { destinationId, ...(row === undefined ? {} : { backupId: row.id }) };
+function outcomeOf(place: Place, kept: readonly Kept[]) {
+  const { destinationId, databaseName, sealed, proved, code, detail } = place;
+  const row = kept.find((one) => one.place === place)?.row;
+  const about = {
+    destinationId,
+    ...(databaseName === undefined ? {} : { databaseName }),
+    ...(row === undefined ? {} : { backupId: row.id }),
+  };
   if (row === undefined || !proved) return { ...about, ok: false, code, detail };
   if (['sealed', 'stored', 'good'].includes(row.state)) return { ...about, ok: true };
   return { ...about, ok: false, code: 'backup_damaged', detail: sealed?.reason ?? `It is ${row.state}.` };
 }
 
-/** The run's states: all destinations, some, or none have a copy that can be relied on. */
+/** The run's states: of all databases at all destinations, of some, or of none there is a copy that can be relied on. */
 function endOf(places: readonly Place[], kept: readonly Kept[]): RunEnd {
   const outcomes = places.map((place) => outcomeOf(place, kept));
   const bad = outcomes.filter(({ ok }) => !ok);
@@ -209,9 +234,9 @@ function endOf(places: readonly Place[], kept: readonly Kept[]): RunEnd {
 const DROP_SHARE = 0.5;
 
 async function tellOfSize(trx: TenantTransaction, row: BackupRow): Promise<void> {
-  const { tenant_id: tenantId, id, database_id: databaseId, destination_id: destinationId } = row;
+  const { tenant_id: tenantId, id, database_id: databaseId } = row;
   if (databaseId === null || row.state !== 'good') return;
-  const before = await bytesBefore(trx, { id, databaseId, destinationId });
+  const before = await bytesBefore(trx, row);
   const bytes = Number(row.plain_bytes);
   if (before === undefined || bytes > before * DROP_SHARE) return;
   const databaseName = (await getDatabase(trx, databaseId))?.name ?? databaseId;

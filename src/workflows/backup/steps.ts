@@ -53,9 +53,9 @@ async function retention(runtime: RetentionNeeds, input: Recorded): Promise<Reta
   }
 }
 
-/** Tells of retention that is blocked, and sets the verification going that the backup made due. */
+/** Tells of retention that is blocked, and sets the verifications going that the backup made due. */
 async function notify(runtime: Pick<Runtime, 'catalog' | 'launcher' | 'log'>, input: Retained): Promise<Retained> {
-  const { tenantId, runId, blocked, verifyRunId } = input;
+  const { tenantId, runId, blocked, verifyRunIds } = input;
   if (blocked !== undefined) {
     await runtime.catalog.withTenant(tenantId, async (trx) => {
       const { database_id: id } = found(await getRun(trx, runId), 'run');
@@ -66,7 +66,7 @@ async function notify(runtime: Pick<Runtime, 'catalog' | 'launcher' | 'log'>, in
       await tell(trx, { event: 'retention.blocked', tenantId, key: `run ${runId}`, at: await clock(trx), data });
     });
   }
-  if (verifyRunId !== undefined) await startQueued(runtime, { tenantId, runId: verifyRunId, kind: 'verify' });
+  for (const id of verifyRunIds) await startQueued(runtime, { tenantId, runId: id, kind: 'verify' });
   return input;
 }
 

@@ -7,7 +7,7 @@ import { getDatabase } from '../../catalog/repositories/databases.ts';
 import { tell } from '../../catalog/repositories/notices.ts';
 import { getRun } from '../../catalog/repositories/runs.ts';
 import type { BackupSummary } from '../../pipeline/pipeline.ts';
-import { factsOf, identityOf } from '../backup/record.ts';
+import { factsOf, identityOf, rowsByTable } from '../backup/record.ts';
 
 export interface Place {
   readonly tenantId: string;
@@ -46,6 +46,7 @@ export async function adopt(trx: TenantTransaction, place: Place, found: BackupS
     storedBytes: body.stored.bytes,
     facts: factsOf(found),
     manifest: body,
+    tableRows: rowsByTable(found),
     manifestSha256: manifest.sha256,
     snapshotAt: new Date(body.snapshotAt),
     verifiedAt: status === 'good' ? verifiedAt : undefined,
