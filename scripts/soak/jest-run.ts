@@ -33,6 +33,9 @@ interface Limits {
   log(text: string): void;
 }
 
+/** Besides all tests what needs minutes of waiting, and is for a soak alone. */
+const MATCHES = ['test', 'soak'].map((kind) => `--testMatch=**/*.${kind}.ts`);
+
 const COUNTED = /^\s*(T\d+: .*)$/;
 
 const NOT_BEGUN: SoakResult = {
@@ -62,7 +65,7 @@ export async function runTarget(target: SoakTarget, limits: Limits): Promise<Soa
 function jest(target: SoakTarget, { seed, ms, root, share, file }: Limits & { file: string }) {
   const names = `(^| )(${target.names.join('|')})( |$)`;
   const program = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const args = [program, ...target.tests, '-i', '-t', names, '--json', `--outputFile=${file}`];
+  const args = [program, ...MATCHES, ...target.tests, '-i', '-t', names, '--json', `--outputFile=${file}`];
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: {

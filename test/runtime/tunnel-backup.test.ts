@@ -73,7 +73,7 @@ describe('a backup through a bastion', () => {
 
   afterAll(() => server.stop());
 
-  it('is taken by PostgreSQL’s own programs and proves itself', async () => {
+  it('F63 is taken by PostgreSQL’s own programs, proves itself and names the server', async () => {
     const { user, password } = server.connection('shop');
     const wanted = settings('postgres', { port: server.port, user, tls: { mode: 'disable' } });
     const opened = await open('postgres', wanted, password);
