@@ -86,13 +86,11 @@ function handedFlow({ bench, job, zstd, outlet }: FlowParts): Flow {
 
 /** Plain bytes pass through here, to be paced or hashed. */
 function pacedFlow({ bench, job, zstd, outlet }: FlowParts): Flow {
-  // Who asks for little of the source may have it on this very machine.
-  const yielding = job.rateLimit !== undefined;
-  const dump = bench.runner.start(job.command, { stdout: 'pipe', yielding });
+  const dump = bench.runner.start(job.command, { stdout: 'pipe' });
   const output = outputOf(dump);
   if (output === null) return neverStarted(job, dump, outlet);
   const gate = gateOf(job);
-  const compressor = bench.runner.start(zstd, { stdin: 'pipe', stdout: outlet.stdout, yielding });
+  const compressor = bench.runner.start(zstd, { stdin: 'pipe', stdout: outlet.stdout });
   const { stdin } = compressor;
   const fed = stdin && pipeline(gate.through(output), stdin).catch(() => gate.check());
   const work = Promise.all([fed, drained(job, compressor, outlet)]);

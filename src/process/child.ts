@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Stream, Writable } from 'node:stream';
 import { redactor } from '../domain/redaction.ts';
@@ -59,8 +58,6 @@ export interface StartOptions {
   readonly onStderr?: (text: string) => void;
   /** Milliseconds between SIGTERM and SIGKILL; for programs that have to tidy up. */
   readonly killAfterMs?: number;
-  /** Whether whoever else has work for the processor comes first. */
-  readonly yielding?: boolean;
 }
 
 /** The user that children run as, when we are root. */
@@ -106,7 +103,6 @@ function startChild(place: Place, command: Command, options: StartOptions): Chil
     stdio: [options.stdin ?? 'ignore', options.stdout ?? 'pipe', 'pipe'],
     cwd: '/',
   });
-  if (options.yielding === true) giveWay(child.pid);
   const stderr = ringBuffer();
   child.stderr?.on('data', (chunk: Buffer) => {
     stderr.push(chunk);
@@ -128,18 +124,6 @@ function startChild(place: Place, command: Command, options: StartOptions): Chil
     }
   });
   return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, ended, forget: files.remove, kill: killed.kill };
-}
-
-/** POSIX nice value; threads that the program begins later have it too. */
-const YIELDING = 10;
-
-function giveWay(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, YIELDING);
-  } catch {
-    // It has ended already, or this system does not know priorities: no reason to fail.
-  }
 }
 
 /** The child's whole environment: an allow-list, so that no credential of ours is inherited (F86). */

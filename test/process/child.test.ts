@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { getPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -120,17 +120,6 @@ describe('a child', () => {
     abort.abort(new Error('cancelled by hand'));
 
     await expect(cancelled).rejects.toThrow('cancelled by hand');
-  });
-
-  it('leaves the processor to others first where it was asked to', async () => {
-    const children = [true, false].map((yielding) =>
-      runner.start({ program: '/bin/sleep', args: ['60'] }, { yielding }),
-    );
-    const priorities = children.map(({ pid = 0 }) => getPriority(pid) - getPriority());
-    for (const child of children) child.kill();
-    await Promise.all(children.map(({ ended }) => ended));
-
-    expect(priorities).toEqual([10, 0]);
   });
 
   it('is killed two seconds after it ignored the request to end', async () => {
