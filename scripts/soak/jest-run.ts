@@ -36,7 +36,7 @@ interface Limits {
 /** Besides all tests what needs minutes of waiting, and is for a soak alone. */
 const MATCHES = ['test', 'soak'].map((kind) => `--testMatch=**/*.${kind}.ts`);
 
-const COUNTED = /^\s*(T\d+: .*)$/;
+const COUNTED = /^\s*((?:[TF]\d+|day): .*)$/;
 
 const NOT_BEGUN: SoakResult = {
   passed: 0,

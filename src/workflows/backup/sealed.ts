@@ -23,9 +23,12 @@ export async function sealedByRun(
 ): Promise<BackupSummary | undefined> {
   for (let back = 0; back < DAYS; back += 1) {
     const day = new Date(until.getTime() - back * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '/');
-    const { backups } = await surveyStore(needs, `${folder}/${day}T`);
+    const { backups, problems } = await surveyStore(needs, `${folder}/${day}T`);
     const ours = backups.filter(({ manifest }) => manifest.body.run === runId);
     if (ours.length > 0) return ours.toSorted((a, b) => b.manifest.body.attempt - a.manifest.body.attempt)[0];
+    // Its folder is there and the store did not let us look: that is another answer than that there is nothing.
+    const unread = problems.find(({ key, failure }) => key.includes(runId) && failure.code.startsWith('storage_'));
+    if (unread !== undefined) throw unread.failure;
   }
   return undefined;
 }
