@@ -9,7 +9,7 @@ import type { StubDump } from '../support/stub-engine.ts';
 import { type Behaviour, startWorkflowWorld, type Tenant, type WorkflowWorld } from '../support/workflow-world.ts';
 
 /** Calls of a store that a backup makes, from its first look to what is read again; later ones are of its record. */
-const CALLS = sized(13, 40);
+const CALLS = sized(18, 40);
 const CODES = ['storage_denied', 'storage_unreachable'] as const;
 
 describe('T28 a fault of a run', () => {
