@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RouteId } from '../../src/contract/routes.ts';
 import { everyId, idsIn, requestOf, routeOf } from '../support/every-route.ts';
-import { startService, type TestService, type TestTenant } from '../support/service.ts';
-import { makeObjects, type TenantObjects } from '../support/tenant-objects.ts';
+import type { TestService, TestTenant } from '../support/service.ts';
+import { startTwoTenants, type TenantObjects } from '../support/tenant-objects.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -25,11 +25,7 @@ let hers: TenantObjects;
 let his: TenantObjects;
 
 beforeAll(async () => {
-  service = await startService();
-  alice = await service.tenant();
-  bob = await service.tenant();
-  hers = await makeObjects(service, alice);
-  his = await makeObjects(service, bob);
+  ({ service, alice, bob, hers, his } = await startTwoTenants());
 });
 
 afterAll(() => service.stop());

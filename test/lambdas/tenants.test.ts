@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ProblemResource } from '../../src/contract/resources/basics.ts';
 import type { RouteId } from '../../src/contract/routes.ts';
 import { everyId, idsIn, noObjects, requestOf, routeOf } from '../support/every-route.ts';
-import { startService, type TestService, type TestTenant } from '../support/service.ts';
+import type { TestService, TestTenant } from '../support/service.ts';
 import { randomFrom, seed, sized } from '../support/size.ts';
-import { makeObjects, type TenantObjects } from '../support/tenant-objects.ts';
+import { makeObjects, startTwoTenants, type TenantObjects } from '../support/tenant-objects.ts';
 
 let service: TestService;
 let alice: TestTenant;
@@ -13,11 +13,7 @@ let hers: TenantObjects;
 let his: TenantObjects;
 
 beforeAll(async () => {
-  service = await startService();
-  alice = await service.tenant();
-  bob = await service.tenant();
-  hers = await makeObjects(service, alice);
-  his = await makeObjects(service, bob);
+  ({ service, alice, bob, hers, his } = await startTwoTenants());
 });
 
 afterAll(() => service.stop());

@@ -3,7 +3,7 @@ import { insertBackup } from '../../src/catalog/repositories/backups.ts';
 import { insertRestore } from '../../src/catalog/repositories/restores.ts';
 import { insertRun } from '../../src/catalog/repositories/runs.ts';
 import { sampleBodies } from './sample-bodies.ts';
-import { type Answer, addPerson, type TestService, type TestTenant } from './service.ts';
+import { type Answer, addPerson, startService, type TestService, type TestTenant } from './service.ts';
 
 /** One object of every kind, by the name that a path gives its id. */
 export interface TenantObjects {
@@ -146,4 +146,11 @@ export function manifestOf(backup: string) {
     uncounted: [],
     parsedInStream: false,
   } as const;
+}
+
+/** The API with two tenants, each with one object of every kind. */
+export async function startTwoTenants() {
+  const service = await startService();
+  const [alice, bob] = [await service.tenant(), await service.tenant()];
+  return { service, alice, bob, hers: await makeObjects(service, alice), his: await makeObjects(service, bob) };
 }
