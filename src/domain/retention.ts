@@ -44,6 +44,9 @@ export interface RetentionLimits {
 /** Verified backups of each identity that no policy goes below, and deletions in one run. */
 export const RETENTION_LIMITS = { floor: 1, deleteCap: 50 } as const;
 
+/** Seconds between the mark of a deletion and the deletion, in which it can be undone. */
+export const GRACE_SECONDS = 7 * 86_400;
+
 /** Rules that were left out say nothing. */
 export function policyOf(rules: Readonly<Record<string, number | undefined>>): RetentionPolicy {
   return Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));

@@ -13,9 +13,9 @@ import { getDatabase } from '../catalog/repositories/databases.ts';
 import { reportsOf } from '../catalog/repositories/reports.ts';
 import { Failure } from '../domain/failure.ts';
 import { ManifestBody } from '../domain/manifest.ts';
+import { GRACE_SECONDS } from '../domain/retention.ts';
 import { backupResource, tableCounts } from './backup-resource.ts';
 import { change, look } from './change.ts';
-import { GRACE_SECONDS } from './leaving.ts';
 import type { Operation } from './operation.ts';
 import { conflict } from './refusal.ts';
 

@@ -4,6 +4,7 @@ import { type Leavers, leavers, startDeletion } from '../catalog/repositories/ba
 import { liveRuns } from '../catalog/repositories/runs.ts';
 import type { Leaving, LeavingQuery } from '../contract/resources/places.ts';
 import { Failure } from '../domain/failure.ts';
+import { GRACE_SECONDS } from '../domain/retention.ts';
 import { conflict } from './refusal.ts';
 
 /** What leaves: one of them, or, with neither, the whole tenant. */
@@ -11,9 +12,6 @@ export interface Leaver {
   readonly databaseId?: string;
   readonly destinationId?: string;
 }
-
-/** Seconds in which a deletion can be undone. */
-export const GRACE_SECONDS = 7 * 86_400;
 
 type Preview = z.infer<typeof Leaving>;
 type Wish = Pick<z.infer<typeof LeavingQuery>, 'backups' | 'confirm'>;

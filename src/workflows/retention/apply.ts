@@ -14,12 +14,16 @@ import { clock, found } from '../../catalog/repositories/changing.ts';
 import { policiesOf } from '../../catalog/repositories/schedules.ts';
 import { Failure, messageOf } from '../../domain/failure.ts';
 import { ManifestBody } from '../../domain/manifest.ts';
-import { judge, type KeptBackup, policyOf, RETENTION_LIMITS, type Verdict } from '../../domain/retention.ts';
+import {
+  GRACE_SECONDS,
+  judge,
+  type KeptBackup,
+  policyOf,
+  RETENTION_LIMITS,
+  type Verdict,
+} from '../../domain/retention.ts';
 import { removeBackup } from '../../pipeline/remove-backup.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-
-/** Seconds in which a deletion can be undone. */
-export const GRACE_SECONDS = 7 * 86_400;
 
 export interface Judgement extends RetentionScope {
   readonly tenantId: string;
